@@ -1,0 +1,3 @@
+"""Re-exports the native cc_binary."""
+
+cc_binary = native.cc_binary

@@ -1,0 +1,3 @@
+"""Re-exports the native cc_import."""
+
+cc_import = native.cc_import

@@ -1,0 +1,3 @@
+"""Re-exports the native cc_proto_library."""
+
+cc_proto_library = native.cc_proto_library

@@ -1,0 +1,3 @@
+"""Re-exports the native cc_test."""
+
+cc_test = native.cc_test
