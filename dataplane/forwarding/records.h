@@ -1,0 +1,125 @@
+// dataplane/forwarding/records.h
+//
+// The records of a generation that are plain arrays: ports, endpoints, routes'
+// values and settings.  The control plane's compiler fills them, workers read
+// them.  Policy and services have tables of their own (dataplane/policy,
+// dataplane/nat); a ForwardingState (forwarding_state.h) holds all of one
+// generation together.
+//
+// Every record is a plain value of fixed layout without pointers: it lies in
+// memory that two processes map at different addresses.  Immutable once its
+// generation is published.
+
+#ifndef VSWITCH_DATAPLANE_FORWARDING_RECORDS_H_
+#define VSWITCH_DATAPLANE_FORWARDING_RECORDS_H_
+
+#include <cstdint>
+#include <type_traits>
+
+#include "dataplane/base/address.h"
+#include "dataplane/base/ids.h"
+
+namespace vswitch {
+
+// The blobs that a generation's root refers to, in the root's order.
+enum class BlobKind : uint8_t {
+  kSettings,   // one Settings
+  kPorts,      // PortRecord[count], indexed by PortId
+  kEndpoints,  // EndpointRecord[count], indexed by EndpointId
+  kRoutes,     // dataplane/tables/route_table.h; values are RouteTarget
+  kPolicy,     // dataplane/policy/policy_table.h
+  kServices,   // dataplane/nat/service_table.h
+};
+inline constexpr uint32_t kBlobKindCount = 6;
+
+enum class PortKind : uint8_t {
+  kNone,    // the slot is free
+  kPod,     // untrusted: guarded against spoofing
+  kHost,    // the node itself
+  kUplink,  // the network outside
+};
+
+enum class PortDriver : uint8_t { kTap, kDpdk };
+
+inline constexpr uint32_t kMaxPortAddresses = 8;
+
+// One port.  `epoch` tells one use of a PortId from the next.  A port whose
+// `ready` is 0 drops everything as PORT_NOT_READY; the control plane sets it in
+// a second generation, once every worker has seen the first.
+struct PortRecord {
+  uint32_t epoch;
+  PortKind kind;
+  PortDriver driver;
+  uint8_t ready;
+  uint8_t address_count;
+  EndpointId endpoint;       // kNoEndpoint for an uplink
+  uint32_t mtu;              // largest L3 packet, bytes
+  MacAddress peer_mac;       // of the pod's, host's or next hop's interface
+  uint8_t reserved[2];
+  IpAddress addresses[kMaxPortAddresses];  // what the peer may send from
+  char name[64];             // zero-terminated, "namespace/pod" for a pod
+  char device[192];          // zero-terminated, of driver kDpdk: its devargs
+};
+
+// One local endpoint.
+struct EndpointRecord {
+  PortId port;
+  uint8_t is_host;       // the node: never isolated, may reach its pods
+  uint8_t is_init;       // labels not known yet: closed both ways
+  IdentityId identity;
+  PolicySetId ingress;   // kNoPolicySet: not isolated
+  PolicySetId egress;
+  MacAddress mac;
+  uint8_t reserved[2];
+};
+
+// Where a route leads.
+enum class RouteKind : uint8_t {
+  kUnreachable,  // a range of pods: an address without an endpoint is nobody's
+  kPort,         // out by `port`, to its peer_mac
+};
+struct RouteTarget {
+  RouteKind kind;
+  uint8_t reserved;
+  PortId port;
+};
+static_assert(sizeof(RouteTarget) == 4);
+
+// Seconds after which an idle connection is forgotten; `profile rfc` takes the
+// figures of RFC 5382, 4787, 5508, `profile linux` those of nf_conntrack.
+struct ConnectionTimeouts {
+  uint32_t tcp_established_s;
+  uint32_t tcp_transitory_s;  // opening and closing
+  uint32_t tcp_time_wait_s;
+  uint32_t tcp_closed_s;      // after RST
+  uint32_t udp_s;
+  uint32_t icmp_s;
+  uint32_t other_s;
+};
+
+inline constexpr uint32_t kMaxNodeAddresses = 8;
+
+struct Settings {
+  MacAddress gateway_mac;      // the switch's own, on every port
+  PortId host_port;            // kNoPort when there is none
+  IpAddress gateway_ipv4;      // unspecified (::) when the family is off
+  IpAddress gateway_ipv6;
+  IpAddress gateway_link_local;  // fe80:: address of gateway_mac
+  uint32_t node_address_count;
+  IpAddress node_addresses[kMaxNodeAddresses];
+  ConnectionTimeouts timeouts;
+  uint32_t icmp_errors_per_second;       // of the whole switch, per worker
+  uint32_t icmp_errors_per_second_port;  // caused by one port, per worker
+  // A connection judged before this generation is judged again; raised by
+  // changes that the revision table cannot name one by one.
+  uint64_t judge_again_before;
+  uint64_t maglev_seed;
+};
+
+static_assert(std::is_trivially_copyable_v<PortRecord> &&
+              std::is_trivially_copyable_v<EndpointRecord> &&
+              std::is_trivially_copyable_v<Settings>);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_FORWARDING_RECORDS_H_
