@@ -11,9 +11,10 @@
 //   * a segment to be cut: tso_segsz is its MSS (0: not to be cut), and l2_len,
 //     l3_len, l4_len are the header lengths.
 //   * to send: RTE_MBUF_F_TX_TCP_CKSUM or RTE_MBUF_F_TX_UDP_CKSUM asks for the
-//     checksum to be completed (l2_len and l3_len are set), RTE_MBUF_F_TX_TCP_SEG
-//     or RTE_MBUF_F_TX_UDP_SEG for the segment to be cut to tso_segsz, and
-//     RTE_MBUF_F_TX_IPV4 or RTE_MBUF_F_TX_IPV6 says which family.
+//     checksum to be completed (l2_len and l3_len are set),
+//     RTE_MBUF_F_TX_TCP_SEG or RTE_MBUF_F_TX_UDP_SEG for the segment to be cut
+//     to tso_segsz, and RTE_MBUF_F_TX_IPV4 or RTE_MBUF_F_TX_IPV6 says which
+//     family.
 // A port whose Info() lacks an offload does the work in software, or drops the
 // packet as TX_NO_OFFLOAD: it never sends a wrong checksum.
 //
@@ -40,11 +41,11 @@ struct rte_mbuf;
 namespace vswitch {
 
 struct PortInfo {
-  std::string name;            // for messages
-  MacAddress mac;              // of our side, where the driver has one
-  uint32_t mtu = 1500;         // largest L3 packet, bytes
-  uint16_t queue_count = 1;    // receive queues, and as many transmit queues
-  bool tx_checksum = false;    // completes TCP and UDP checksums
+  std::string name;          // for messages
+  MacAddress mac;            // of our side, where the driver has one
+  uint32_t mtu = 1500;       // largest L3 packet, bytes
+  uint16_t queue_count = 1;  // receive queues, and as many transmit queues
+  bool tx_checksum = false;  // completes TCP and UDP checksums
   bool tx_tcp_segmentation = false;
   bool tx_udp_segmentation = false;
 };
@@ -76,7 +77,8 @@ class Port {
   // Sends `packets` in order.  Never waits.  A packet that cannot be sent is
   // skipped only by ending the burst there: the caller drops the first unsent
   // one and may call again with the rest.
-  virtual TxResult TxBurst(uint16_t queue, std::span<rte_mbuf* const> packets) = 0;
+  virtual TxResult TxBurst(uint16_t queue,
+                           std::span<rte_mbuf* const> packets) = 0;
 
   // Returns the descriptor that becomes readable when `queue` has packets, or
   // -1 when the queue must be polled.  Stays the port's.

@@ -52,22 +52,22 @@ struct PortRecord {
   PortDriver driver;
   uint8_t ready;
   uint8_t address_count;
-  EndpointId endpoint;       // kNoEndpoint for an uplink
-  uint32_t mtu;              // largest L3 packet, bytes
-  MacAddress peer_mac;       // of the pod's, host's or next hop's interface
+  EndpointId endpoint;  // kNoEndpoint for an uplink
+  uint32_t mtu;         // largest L3 packet, bytes
+  MacAddress peer_mac;  // of the pod's, host's or next hop's interface
   uint8_t reserved[2];
   IpAddress addresses[kMaxPortAddresses];  // what the peer may send from
-  char name[64];             // zero-terminated, "namespace/pod" for a pod
-  char device[192];          // zero-terminated, of driver kDpdk: its devargs
+  char name[64];     // zero-terminated, "namespace/pod" for a pod
+  char device[192];  // zero-terminated, of driver kDpdk: its devargs
 };
 
 // One local endpoint.
 struct EndpointRecord {
   PortId port;
-  uint8_t is_host;       // the node: never isolated, may reach its pods
-  uint8_t is_init;       // labels not known yet: closed both ways
+  uint8_t is_host;  // the node: never isolated, may reach its pods
+  uint8_t is_init;  // labels not known yet: closed both ways
   IdentityId identity;
-  PolicySetId ingress;   // kNoPolicySet: not isolated
+  PolicySetId ingress;  // kNoPolicySet: not isolated
   PolicySetId egress;
   MacAddress mac;
   uint8_t reserved[2];
@@ -91,7 +91,7 @@ struct ConnectionTimeouts {
   uint32_t tcp_established_s;
   uint32_t tcp_transitory_s;  // opening and closing
   uint32_t tcp_time_wait_s;
-  uint32_t tcp_closed_s;      // after RST
+  uint32_t tcp_closed_s;  // after RST
   uint32_t udp_s;
   uint32_t icmp_s;
   uint32_t other_s;
@@ -100,9 +100,9 @@ struct ConnectionTimeouts {
 inline constexpr uint32_t kMaxNodeAddresses = 8;
 
 struct Settings {
-  MacAddress gateway_mac;      // the switch's own, on every port
-  PortId host_port;            // kNoPort when there is none
-  IpAddress gateway_ipv4;      // unspecified (::) when the family is off
+  MacAddress gateway_mac;  // the switch's own, on every port
+  PortId host_port;        // kNoPort when there is none
+  IpAddress gateway_ipv4;  // unspecified (::) when the family is off
   IpAddress gateway_ipv6;
   IpAddress gateway_link_local;  // fe80:: address of gateway_mac
   uint32_t node_address_count;

@@ -48,18 +48,18 @@ struct PacketMeta {
   IcmpKind icmp = IcmpKind::kNotIcmp;
   FragmentKind fragment = FragmentKind::kWhole;
   L4Checksum l4_checksum = L4Checksum::kNone;
-  uint8_t ttl = 0;         // TTL or hop limit as received
+  uint8_t ttl = 0;            // TTL or hop limit as received
   uint8_t traffic_class = 0;  // TOS or traffic class as received
-  uint8_t tcp_flags = 0;   // as in the TCP header, 0 if not TCP
+  uint8_t tcp_flags = 0;      // as in the TCP header, 0 if not TCP
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
   bool dont_fragment = false;  // IPv4 DF; true for IPv6
   uint16_t l3_offset = 0;
-  uint16_t l4_offset = 0;      // also of a later fragment: its payload
-  uint16_t headers_end = 0;    // first byte behind the L4 header
-  uint32_t packet_bytes = 0;   // frame length without trailing padding
-  uint32_t l4_bytes = 0;       // L4 header and payload of this packet
-  uint32_t fragment_id = 0;    // IPv4: 16 bits
+  uint16_t l4_offset = 0;        // also of a later fragment: its payload
+  uint16_t headers_end = 0;      // first byte behind the L4 header
+  uint32_t packet_bytes = 0;     // frame length without trailing padding
+  uint32_t l4_bytes = 0;         // L4 header and payload of this packet
+  uint32_t fragment_id = 0;      // IPv4: 16 bits
   uint16_t fragment_offset = 0;  // bytes
   bool more_fragments = false;
   // Addresses, protocol and ports of the packet as it is now: translation
