@@ -1,5 +1,5 @@
 // docs/drop-reasons.md lists exactly the reasons of the code.  To write the
-// table anew: bazel run //dataplane/base:drop_reason_doc_test -- --print
+// table anew: bazel-bin/dataplane/base/drop_reason_doc_test --print
 
 #include <gtest/gtest.h>
 
