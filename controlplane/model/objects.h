@@ -1,0 +1,232 @@
+// controlplane/model/objects.h
+//
+// What a user asks for, as plain C++: the Kubernetes objects that the switch
+// understands, and its own (Port, Settings).  Field names and meanings are
+// those of Kubernetes.  Syntax is checked before (controlplane/translate); what
+// needs other objects to be checked is checked by controlplane/compile.
+//
+//   Object object{.metadata = {.name = "web", .ns = "demo"}, .spec = Pod{...}};
+//   if (const Pod* pod = std::get_if<Pod>(&object.spec)) ...
+//
+// Plain values: any thread.
+
+#ifndef VSWITCH_CONTROLPLANE_MODEL_OBJECTS_H_
+#define VSWITCH_CONTROLPLANE_MODEL_OBJECTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "controlplane/model/labels.h"
+#include "dataplane/base/address.h"
+#include "dataplane/base/flow_key.h"
+
+namespace vswitch {
+
+struct Metadata {
+  std::string name;
+  std::string ns;  // empty for Namespace, Node, Port and Settings
+  Labels labels;
+  Labels annotations;
+  uint64_t version = 0;  // set by the store at each change
+  std::string owner;     // the field manager: "cli", "controller/NAME"
+};
+
+// `labels` of the metadata count; kubernetes.io/metadata.name is added by the
+// compiler when it is missing.
+struct Namespace {};
+
+struct ContainerPort {
+  std::string name;  // empty: not named
+  IpProtocol protocol = IpProtocol::kTcp;
+  uint16_t port = 0;
+};
+
+enum class PodPhase : uint8_t {
+  kPending,
+  kRunning,
+  kSucceeded,  // its address is no longer its own
+  kFailed,     // likewise
+  kUnknown,
+};
+
+struct Pod {
+  std::string service_account;
+  std::string node_name;
+  std::vector<IpAddress> addresses;  // status.podIPs, either family
+  std::vector<ContainerPort> ports;  // of all containers
+  bool host_network = false;
+  PodPhase phase = PodPhase::kRunning;
+};
+
+enum class ServiceType : uint8_t {
+  kClusterIp,
+  kNodePort,
+  kLoadBalancer,
+  kExternalName,
+};
+
+struct ServicePort {
+  std::string name;
+  IpProtocol protocol = IpProtocol::kTcp;
+  uint16_t port = 0;
+  uint16_t node_port = 0;
+};
+
+enum class SessionAffinity : uint8_t { kNone, kClientIp };
+enum class TrafficPolicy : uint8_t { kCluster, kLocal };
+
+// Backends come from EndpointSlices, never from `selector`.
+struct Service {
+  ServiceType type = ServiceType::kClusterIp;
+  std::vector<IpAddress> cluster_ips;  // empty: headless
+  std::vector<ServicePort> ports;
+  Labels selector;
+  SessionAffinity session_affinity = SessionAffinity::kNone;
+  uint32_t session_affinity_timeout_s = 10800;
+  TrafficPolicy internal_traffic_policy = TrafficPolicy::kCluster;
+  TrafficPolicy external_traffic_policy = TrafficPolicy::kCluster;
+  bool publish_not_ready_addresses = false;
+};
+
+// The label that ties an EndpointSlice to its Service.
+inline constexpr absl::string_view kServiceNameLabel =
+    "kubernetes.io/service-name";
+inline constexpr absl::string_view kNamespaceNameLabel =
+    "kubernetes.io/metadata.name";
+
+struct Endpoint {
+  std::vector<IpAddress> addresses;  // the first one counts
+  bool ready = true;                 // a missing condition means ready
+  bool serving = true;
+  bool terminating = false;
+  std::string node_name;
+  std::string target_pod;  // name in the slice's namespace, may be empty
+};
+
+struct EndpointSlicePort {
+  std::string name;
+  IpProtocol protocol = IpProtocol::kTcp;
+  uint16_t port = 0;
+};
+
+struct EndpointSlice {
+  IpFamily address_type = IpFamily::kIpv4;
+  std::vector<Endpoint> endpoints;
+  std::vector<EndpointSlicePort> ports;
+};
+
+struct IpBlock {
+  IpPrefix cidr;
+  std::vector<IpPrefix> except;  // each inside `cidr`
+};
+
+// Either ip_block alone, or one or both selectors (both: AND).
+struct NetworkPolicyPeer {
+  std::optional<LabelSelector> pod_selector;
+  std::optional<LabelSelector> namespace_selector;
+  std::optional<IpBlock> ip_block;
+};
+
+struct NetworkPolicyPort {
+  IpProtocol protocol = IpProtocol::kTcp;
+  std::optional<uint16_t> port;      // neither port nor name: all ports
+  std::string port_name;             // empty: not a named port
+  std::optional<uint16_t> end_port;  // needs `port`
+};
+
+// Empty lists mean: every peer, every port.
+struct NetworkPolicyRule {
+  std::vector<NetworkPolicyPeer> peers;  // `from` or `to`
+  std::vector<NetworkPolicyPort> ports;
+};
+
+// `isolates_*` is policyTypes after Kubernetes' defaulting (NP-2), which the
+// translator does.
+struct NetworkPolicy {
+  LabelSelector pod_selector;
+  bool isolates_ingress = true;
+  bool isolates_egress = false;
+  std::vector<NetworkPolicyRule> ingress;
+  std::vector<NetworkPolicyRule> egress;
+};
+
+struct Node {
+  std::vector<IpPrefix> pod_cidrs;
+  std::vector<IpAddress> addresses;
+};
+
+enum class PortResourceKind : uint8_t { kPod, kHost, kUplink };
+enum class PortResourceDriver : uint8_t { kTap, kDpdk };
+
+// A switch port.  Its name in the metadata is unique in the whole switch;
+// "namespace/pod" is the usual one for a pod.
+struct Port {
+  PortResourceKind kind = PortResourceKind::kPod;
+  PortResourceDriver driver = PortResourceDriver::kTap;
+  std::string pod_namespace;  // kind kPod: the Pod behind it
+  std::string pod_name;
+  std::string netns;                 // driver kTap: path of the namespace
+  std::string interface_name;        // driver kTap: name inside the namespace
+  std::string device;                // driver kDpdk: devargs
+  std::optional<MacAddress> mac;     // of the peer; default: derived
+  uint32_t mtu = 0;                  // 0: that of Settings
+  std::vector<IpAddress> addresses;  // default: those of the Pod
+  std::vector<IpAddress> gateways;   // default: the switch's; else the same
+  // Kinds kHost and kUplink: prefixes reached through this port.  Default:
+  // everything for an uplink, and for the host port when there is no uplink.
+  std::vector<IpPrefix> routes;
+};
+
+enum class TimeoutProfile : uint8_t { kRfc, kLinux };
+
+// The switch's own settings; one object, named "default".
+struct SwitchSettings {
+  std::optional<MacAddress> gateway_mac;
+  std::optional<IpAddress> gateway_ipv4;  // default: from the Node's podCIDRs
+  std::optional<IpAddress> gateway_ipv6;
+  uint32_t mtu = 1500;
+  TimeoutProfile timeout_profile = TimeoutProfile::kLinux;
+  uint32_t icmp_errors_per_second = 1000;
+  uint32_t icmp_errors_per_second_port = 100;
+  uint64_t maglev_seed = 0;
+};
+inline constexpr absl::string_view kSettingsName = "default";
+
+// In the order of the alternatives of Object::spec.
+enum class ObjectKind : uint8_t {
+  kNamespace,
+  kPod,
+  kService,
+  kEndpointSlice,
+  kNetworkPolicy,
+  kNode,
+  kPort,
+  kSettings,
+};
+inline constexpr uint32_t kObjectKindCount = 8;
+
+struct Object {
+  Metadata metadata;
+  std::variant<Namespace, Pod, Service, EndpointSlice, NetworkPolicy, Node,
+               Port, SwitchSettings>
+      spec;
+
+  ObjectKind kind() const { return static_cast<ObjectKind>(spec.index()); }
+};
+
+// Returns "Pod", "NetworkPolicy"...
+absl::string_view ToString(ObjectKind kind);
+// Returns the kind of that name, or nullopt.
+std::optional<ObjectKind> ObjectKindByName(absl::string_view name);
+// Whether objects of `kind` live in a namespace.
+bool IsNamespaced(ObjectKind kind);
+// Returns "TCP", "UDP", "SCTP", "ICMP", "ICMPv6" or the number.
+std::string ToString(IpProtocol protocol);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_CONTROLPLANE_MODEL_OBJECTS_H_
