@@ -1,0 +1,113 @@
+// Sums over memory and over the segments of a packet.
+
+#include "dataplane/packet/checksum.h"
+
+#include <nmmintrin.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "dataplane/packet/packet.h"
+
+namespace vswitch {
+namespace {
+
+// Calls visit(data, bytes) for each piece of the range [offset, offset + bytes)
+// of the frame.
+template <typename Visitor>
+void VisitRange(const rte_mbuf& packet, uint32_t offset, uint32_t bytes,
+                Visitor visit) {
+  for (const rte_mbuf* segment = &packet; segment != nullptr && bytes > 0;
+       segment = segment->next) {
+    if (offset >= segment->data_len) {
+      offset -= segment->data_len;
+      continue;
+    }
+    uint32_t part = std::min<uint32_t>(segment->data_len - offset, bytes);
+    visit(Data(*segment) + offset, part);
+    bytes -= part;
+    offset = 0;
+  }
+}
+
+uint32_t Crc32c(uint32_t crc, const uint8_t* data, uint32_t bytes) {
+  uint64_t state = crc;
+  for (; bytes >= 8; data += 8, bytes -= 8) {
+    uint64_t word;
+    std::memcpy(&word, data, 8);
+    state = _mm_crc32_u64(state, word);
+  }
+  uint32_t result = static_cast<uint32_t>(state);
+  for (; bytes > 0; ++data, --bytes) result = _mm_crc32_u8(result, *data);
+  return result;
+}
+
+}  // namespace
+
+ChecksumSum SumBytes(const void* data, size_t bytes) {
+  // RFC 1071 2(C): words of 32 bits may be added as well, the fold is the same.
+  const auto* at = static_cast<const uint8_t*>(data);
+  ChecksumSum sum = 0;
+  for (; bytes >= 4; at += 4, bytes -= 4) {
+    uint32_t word;
+    std::memcpy(&word, at, 4);
+    sum += word;
+  }
+  if (bytes >= 2) {
+    uint16_t word;
+    std::memcpy(&word, at, 2);
+    sum += word;
+    at += 2;
+    bytes -= 2;
+  }
+  if (bytes > 0) sum += *at;
+  return sum;
+}
+
+ChecksumSum PseudoHeaderSum(const IpAddress& source,
+                            const IpAddress& destination, IpProtocol protocol,
+                            uint32_t l4_bytes) {
+  // Both families' pseudo-headers have the same words but for the size of the
+  // addresses: the length never exceeds 16 bits, and zeros add nothing.
+  return SumBytes(source.WireBytes(), source.WireByteCount()) +
+         SumBytes(destination.WireBytes(), destination.WireByteCount()) +
+         Be32::FromHost(static_cast<uint32_t>(protocol)).raw +
+         Be32::FromHost(l4_bytes).raw;
+}
+
+ChecksumSum PacketSum(const rte_mbuf& packet, uint32_t offset, uint32_t bytes) {
+  ChecksumSum sum = 0;
+  bool odd = false;
+  VisitRange(packet, offset, bytes, [&](const uint8_t* data, uint32_t part) {
+    ChecksumSum part_sum = SumBytes(data, part);
+    // RFC 1071 2(B): a piece that starts at an odd distance has its bytes in
+    // the other half of each word.
+    sum += odd ? __builtin_bswap16(Fold(part_sum)) : part_sum;
+    odd ^= (part & 1) != 0;
+  });
+  return sum;
+}
+
+Be16 UpdateChecksum(Be16 checksum, const void* before, const void* after,
+                    size_t bytes) {
+  return ChecksumOf(ChecksumSum{static_cast<uint16_t>(~checksum.raw)} +
+                    static_cast<uint16_t>(~Fold(SumBytes(before, bytes))) +
+                    SumBytes(after, bytes));
+}
+
+uint32_t PacketCrc32c(const rte_mbuf& packet, uint32_t offset, uint32_t bytes,
+                      uint32_t zero_offset) {
+  static constexpr std::array<uint8_t, 4> kZeros{};
+  uint32_t crc = 0xffffffff;
+  auto add = [&crc](const uint8_t* data, uint32_t part) {
+    crc = Crc32c(crc, data, part);
+  };
+  VisitRange(packet, offset, zero_offset - offset, add);
+  add(kZeros.data(), 4);
+  uint32_t behind = zero_offset + 4;
+  VisitRange(packet, behind, offset + bytes - behind, add);
+  return ~crc;
+}
+
+}  // namespace vswitch
