@@ -1,0 +1,210 @@
+// The table of layers and fields that packet_text.h lists.
+
+#include "test/testing/packet_text_layers.h"
+
+namespace vswitch::packet_text_internal {
+namespace {
+
+using enum FieldKind;
+using enum Computed;
+
+std::vector<LayerSpec> MakeLayers() {
+  const FieldSpec next = {"next", 0, 8, kNumber, kNext, 1, ""};
+  const FieldSpec length = {"len", 8, 8, kNumber, kHeader, 1, ""};
+  const FieldSpec sport = {"sport", 0, 16, kNumber, kNo, 1, "1000"};
+  const std::vector<FieldSpec> icmp = {{"type", 0, 8, kNumber, kNo, 1, "8"},
+                                       {"code", 8, 8, kNumber, kNo, 1, "0"},
+                                       {"csum", 16, 16, kHex, kChecksum, 1, ""},
+                                       {"id", 32, 16, kNumber, kNo, 1, "1"},
+                                       {"seq", 48, 16, kNumber, kNo, 1, "1"}};
+  std::vector<FieldSpec> icmp6 = icmp;
+  icmp6[0].default_text = "128";
+  auto neighbor = [](const char* type) {
+    return std::vector<FieldSpec>{
+        {"type", 0, 8, kNumber, kNo, 1, type},
+        {"code", 8, 8, kNumber, kNo, 1, "0"},
+        {"csum", 16, 16, kHex, kChecksum, 1, ""},
+        {"flags", 32, 8, kHex, kNo, 1, "0"},
+        {"res", 40, 24, kHex, kNo, 1, "0"},
+        {"target", 64, 128, kIpv6, kNo, 1, "fd00::3"}};
+  };
+  return {
+      {"eth",
+       14,
+       -1,
+       -1,
+       0,
+       false,
+       {{"src", 48, 48, kMac, kNo, 1, "02:00:00:00:00:02"},
+        {"dst", 0, 48, kMac, kNo, 1, "02:00:00:00:00:01"},
+        {"type", 96, 16, kHex, kNext, 1, ""}}},
+      {"vlan",
+       4,
+       0x8100,
+       -1,
+       0,
+       false,
+       {{"pcp", 0, 4, kNumber, kNo, 1, "0"},
+        {"vid", 4, 12, kNumber, kNo, 1, "0"},
+        {"type", 16, 16, kHex, kNext, 1, ""}}},
+      {"arp",
+       28,
+       0x0806,
+       -1,
+       0,
+       false,
+       {{"op", 48, 16, kNumber, kNo, 1, "1"},
+        {"sha", 64, 48, kMac, kNo, 1, "02:00:00:00:00:02"},
+        {"spa", 112, 32, kIpv4, kNo, 1, "10.0.0.2"},
+        {"tha", 144, 48, kMac, kNo, 1, "00:00:00:00:00:00"},
+        {"tpa", 192, 32, kIpv4, kNo, 1, "10.0.0.1"},
+        {"htype", 0, 16, kNumber, kNo, 1, "1"},
+        {"ptype", 16, 16, kHex, kNo, 1, "0x0800"},
+        {"hlen", 32, 8, kNumber, kNo, 1, "6"},
+        {"plen", 40, 8, kNumber, kNo, 1, "4"}}},
+      {"ip4",
+       20,
+       0x0800,
+       4,
+       4,
+       false,
+       {{"src", 96, 32, kIpv4, kNo, 1, "10.0.0.2"},
+        {"dst", 128, 32, kIpv4, kNo, 1, "10.0.0.3"},
+        {"ttl", 64, 8, kNumber, kNo, 1, "64"},
+        {"tos", 8, 8, kHex, kNo, 1, "0"},
+        {"id", 32, 16, kNumber, kNo, 1, "0"},
+        {"rb", 48, 1, kNumber, kNo, 1, "0"},
+        {"df", 49, 1, kNumber, kNo, 1, "0"},
+        {"mf", 50, 1, kNumber, kNo, 1, "0"},
+        {"off", 51, 13, kNumber, kNo, 8, "0"},
+        {"ver", 0, 4, kNumber, kNo, 1, "4"},
+        {"ihl", 4, 4, kNumber, kHeader, 1, ""},
+        {"len", 16, 16, kNumber, kLength, 1, ""},
+        {"proto", 72, 8, kNumber, kNext, 1, ""},
+        {"csum", 80, 16, kHex, kChecksum, 1, ""}}},
+      {"ip6",
+       40,
+       0x86dd,
+       41,
+       0,
+       false,
+       {{"src", 64, 128, kIpv6, kNo, 1, "fd00::2"},
+        {"dst", 192, 128, kIpv6, kNo, 1, "fd00::3"},
+        {"hop", 56, 8, kNumber, kNo, 1, "64"},
+        {"tc", 4, 8, kHex, kNo, 1, "0"},
+        {"flow", 12, 20, kHex, kNo, 1, "0"},
+        {"ver", 0, 4, kNumber, kNo, 1, "6"},
+        {"len", 32, 16, kNumber, kLength, 1, ""},
+        {"next", 48, 8, kNumber, kNext, 1, ""}}},
+      {"hbh", 2, -1, 0, 8, true, {next, length}},
+      {"dopt", 2, -1, 60, 8, true, {next, length}},
+      {"rh",
+       4,
+       -1,
+       43,
+       8,
+       false,
+       {{"type", 16, 8, kNumber, kNo, 1, "0"},
+        {"left", 24, 8, kNumber, kNo, 1, "0"},
+        next,
+        length}},
+      {"frag",
+       8,
+       -1,
+       44,
+       0,
+       false,
+       {{"off", 16, 13, kNumber, kNo, 8, "0"},
+        {"mf", 31, 1, kNumber, kNo, 1, "0"},
+        {"id", 32, 32, kNumber, kNo, 1, "1"},
+        {"res", 8, 8, kNumber, kNo, 1, "0"},
+        {"res2", 29, 2, kNumber, kNo, 1, "0"},
+        next}},
+      {"ah",
+       12,
+       -1,
+       51,
+       4,
+       false,
+       {{"spi", 32, 32, kNumber, kNo, 1, "1"},
+        {"seq", 64, 32, kNumber, kNo, 1, "1"},
+        {"res", 16, 16, kNumber, kNo, 1, "0"},
+        next,
+        length}},
+      {"esp",
+       8,
+       -1,
+       50,
+       0,
+       false,
+       {{"spi", 0, 32, kNumber, kNo, 1, "1"},
+        {"seq", 32, 32, kNumber, kNo, 1, "1"}}},
+      {"tcp",
+       20,
+       -1,
+       6,
+       4,
+       false,
+       {sport,
+        {"dport", 16, 16, kNumber, kNo, 1, "80"},
+        {"flags", 104, 8, kTcpFlags, kNo, 1, "S"},
+        {"seq", 32, 32, kNumber, kNo, 1, "1"},
+        {"ack", 64, 32, kNumber, kNo, 1, "0"},
+        {"win", 112, 16, kNumber, kNo, 1, "65535"},
+        {"urg", 144, 16, kNumber, kNo, 1, "0"},
+        {"res", 100, 4, kNumber, kNo, 1, "0"},
+        {"doff", 96, 4, kNumber, kHeader, 1, ""},
+        {"csum", 128, 16, kHex, kChecksum, 1, ""}}},
+      {"udp",
+       8,
+       -1,
+       17,
+       0,
+       false,
+       {sport,
+        {"dport", 16, 16, kNumber, kNo, 1, "53"},
+        {"len", 32, 16, kNumber, kLength, 1, ""},
+        {"csum", 48, 16, kHex, kChecksum, 1, ""}}},
+      {"udplite",
+       8,
+       -1,
+       136,
+       0,
+       false,
+       {sport,
+        {"dport", 16, 16, kNumber, kNo, 1, "53"},
+        {"cov", 32, 16, kNumber, kNo, 1, "0"},
+        {"csum", 48, 16, kHex, kChecksum, 1, ""}}},
+      {"sctp",
+       12,
+       -1,
+       132,
+       0,
+       false,
+       {sport,
+        {"dport", 16, 16, kNumber, kNo, 1, "80"},
+        {"tag", 32, 32, kNumber, kNo, 1, "1"},
+        {"csum", 64, 32, kHex, kChecksum, 1, ""}}},
+      {"icmp", 8, -1, 1, 0, false, icmp},
+      // Before icmp6: reading takes the first layer that fits the type.
+      {"ns", 24, -1, 58, 0, false, neighbor("135")},
+      {"na", 24, -1, 58, 0, false, neighbor("136")},
+      {"icmp6", 8, -1, 58, 0, false, icmp6},
+  };
+}
+
+}  // namespace
+
+const std::vector<LayerSpec>& AllLayers() {
+  static const auto& layers = *new std::vector<LayerSpec>(MakeLayers());
+  return layers;
+}
+
+const LayerSpec* FindLayer(absl::string_view name) {
+  for (const LayerSpec& spec : AllLayers()) {
+    if (name == spec.name) return &spec;
+  }
+  return nullptr;
+}
+
+}  // namespace vswitch::packet_text_internal
