@@ -1,0 +1,176 @@
+// Checks services and lays them out as one blob.
+
+#include "dataplane/nat/service_table_builder.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/base/status_macros.h"
+#include "dataplane/nat/maglev.h"
+#include "dataplane/nat/service_layout.h"
+#include "dataplane/nat/service_table.h"
+
+namespace vswitch {
+namespace {
+
+std::string Describe(const ServiceSpec& spec) {
+  return absl::StrCat("service ", spec.address.ToString(), " port ", spec.port,
+                      " protocol ", static_cast<int>(spec.protocol));
+}
+
+absl::Status CheckBackends(const ServiceSpec& spec) {
+  std::set<std::pair<IpAddress, uint16_t>> seen;
+  uint64_t weight = 0;
+  for (const BackendSpec& backend : spec.backends) {
+    const std::string name = absl::StrCat(
+        "backend ", backend.address.ToString(), " port ", backend.port);
+    if (backend.address.family() != spec.address.family()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          Describe(spec), ": ", name, " is of the other address family"));
+    }
+    if (!seen.insert({backend.address, backend.port}).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Describe(spec), ": ", name, " is there twice"));
+    }
+    weight += backend.weight;
+  }
+  if (!spec.backends.empty() && weight == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Describe(spec), ": all backends have weight 0; at least one needs 1"));
+  }
+  return MaglevSlotCount(static_cast<uint32_t>(spec.backends.size())).status();
+}
+
+// The four arrays while they grow.
+struct Arrays {
+  std::vector<uint32_t> cells;
+  std::vector<ServiceRecord> services;
+  std::vector<BackendRecord> backends;
+  std::vector<uint16_t> slots;
+  uint32_t max_probes = 0;
+};
+
+absl::Status AppendService(const ServiceSpec& spec, Arrays& arrays) {
+  ServiceRecord record{};
+  record.address = spec.address;
+  record.service = spec.service;
+  record.first_backend = static_cast<uint32_t>(arrays.backends.size());
+  record.backend_count = static_cast<uint32_t>(spec.backends.size());
+  record.first_slot = static_cast<uint32_t>(arrays.slots.size());
+  record.affinity_s = spec.affinity_s;
+  record.port = Be16::FromHost(spec.port);
+  record.protocol = spec.protocol;
+  record.flags = spec.flags;
+  record.zone = spec.zone;
+  if (!spec.backends.empty()) {
+    std::vector<MaglevBackend> maglev;
+    for (const BackendSpec& backend : spec.backends) {
+      BackendRecord stored{};
+      stored.address = backend.address;
+      stored.port = Be16::FromHost(backend.port);
+      stored.endpoint = backend.endpoint;
+      arrays.backends.push_back(stored);
+      const auto words = AddressWords(backend.address);
+      maglev.push_back(
+          {HashWords(backend.port, {words[0], words[1]}), backend.weight});
+    }
+    ASSIGN_OR_RETURN(record.slot_count, MaglevSlotCount(record.backend_count));
+    const std::vector<uint16_t> table = BuildMaglev(maglev, record.slot_count);
+    arrays.slots.insert(arrays.slots.end(), table.begin(), table.end());
+  }
+  arrays.services.push_back(record);
+  if (arrays.slots.size() > UINT32_MAX || arrays.backends.size() > UINT32_MAX) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        Describe(spec), ": ", arrays.slots.size(),
+        " Maglev slots in all; at most ", UINT32_MAX, " can be addressed"));
+  }
+  return absl::OkStatus();
+}
+
+// Enters every service into the cells, half of which stay free.
+void FillCells(uint64_t seed, Arrays& arrays) {
+  arrays.cells.assign(std::bit_ceil(2 * arrays.services.size() + 1), 0);
+  const size_t mask = arrays.cells.size() - 1;
+  for (uint32_t i = 0; i < arrays.services.size(); ++i) {
+    const ServiceRecord& service = arrays.services[i];
+    size_t cell = ServiceCellHash(seed, service.address, service.protocol,
+                                  service.port, service.zone) &
+                  mask;
+    uint32_t probes = 0;
+    while (arrays.cells[cell] != 0) {
+      cell = (cell + 1) & mask;
+      ++probes;
+    }
+    arrays.cells[cell] = i + 1;
+    arrays.max_probes = std::max(arrays.max_probes, probes);
+  }
+}
+
+template <typename T>
+ServiceArray AppendArray(const std::vector<T>& array, std::string& blob) {
+  blob.resize((blob.size() + 7) / 8 * 8);
+  const ServiceArray result{blob.size(), array.size()};
+  blob.append(reinterpret_cast<const char*>(array.data()),
+              array.size() * sizeof(T));
+  return result;
+}
+
+}  // namespace
+
+absl::Status ServiceTableBuilder::Insert(ServiceSpec spec) {
+  if (spec.port == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(spec), ": the port must be 1 to 65535"));
+  }
+  RETURN_IF_ERROR(CheckBackends(spec));
+  // Maglev's turns go by the backends' order, which must not depend on who
+  // listed them.
+  std::sort(spec.backends.begin(), spec.backends.end(),
+            [](const BackendSpec& a, const BackendSpec& b) {
+              return std::pair(a.address, a.port) <
+                     std::pair(b.address, b.port);
+            });
+  const Key key{spec.address, spec.zone, static_cast<uint8_t>(spec.protocol),
+                spec.port};
+  const std::string description = Describe(spec);
+  if (!services_.emplace(key, std::move(spec)).second) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(description, " is there twice"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ServiceTableBuilder::Build() const {
+  if (services_.empty()) return std::string();
+  Arrays arrays;
+  std::set<std::pair<IpAddress, uint16_t>> addresses;
+  for (const auto& [key, spec] : services_) {
+    if (addresses.insert({key.address, key.zone}).second) {
+      ServiceRecord record{};
+      record.address = key.address;
+      record.service = spec.service;
+      record.zone = key.zone;
+      arrays.services.push_back(record);
+    }
+    RETURN_IF_ERROR(AppendService(spec, arrays));
+  }
+  FillCells(seed_, arrays);
+  ServiceHeader header{};
+  header.magic = kServiceMagic;
+  header.seed = seed_;
+  header.max_probes = arrays.max_probes;
+  std::string blob(sizeof(header), '\0');
+  header.cells = AppendArray(arrays.cells, blob);
+  header.services = AppendArray(arrays.services, blob);
+  header.backends = AppendArray(arrays.backends, blob);
+  header.slots = AppendArray(arrays.slots, blob);
+  std::memcpy(blob.data(), &header, sizeof(header));
+  return blob;
+}
+
+}  // namespace vswitch

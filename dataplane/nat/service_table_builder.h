@@ -1,0 +1,74 @@
+// dataplane/nat/service_table_builder.h
+//
+// ServiceTableBuilder: makes the blob that a ServiceTable opens.  Equal
+// services give equal bytes, in whatever order they are inserted.
+//
+//   ServiceTableBuilder builder(settings.maglev_seed);
+//   RETURN_IF_ERROR(builder.Insert({.address = vip, .protocol = ...}));
+//   ASSIGN_OR_RETURN(std::string blob, builder.Build());
+//
+// Thread-compatible.
+
+#ifndef VSWITCH_DATAPLANE_NAT_SERVICE_TABLE_BUILDER_H_
+#define VSWITCH_DATAPLANE_NAT_SERVICE_TABLE_BUILDER_H_
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/base/address.h"
+#include "dataplane/base/byte_order.h"
+#include "dataplane/base/flow_key.h"
+#include "dataplane/base/ids.h"
+
+namespace vswitch {
+
+struct BackendSpec {
+  IpAddress address;
+  uint16_t port = 0;  // 0: as the client asked
+  EndpointId endpoint = kNoEndpoint;
+  uint32_t weight = 1;
+};
+
+struct ServiceSpec {
+  IpAddress address;
+  IpProtocol protocol{};  // TCP, UDP or SCTP
+  uint16_t port = 0;
+  uint16_t zone = 0;
+  uint32_t service = 0;  // the compiler's number
+  uint32_t affinity_s = 0;
+  uint8_t flags = 0;
+  std::vector<BackendSpec> backends;  // none: SERVICE_NO_BACKEND
+};
+
+class ServiceTableBuilder {
+ public:
+  explicit ServiceTableBuilder(uint64_t seed) : seed_(seed) {}
+
+  // Refuses: a second service with this address, protocol and port; two
+  // backends of one address and port; a backend of the other family; more than
+  // kMaxMaglevBackends backends; a total weight of 0; port 0.
+  absl::Status Insert(ServiceSpec spec);
+
+  absl::StatusOr<std::string> Build() const;
+
+ private:
+  struct Key {
+    IpAddress address;
+    uint16_t zone;
+    uint8_t protocol;
+    uint16_t port;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+
+  uint64_t seed_;
+  std::map<Key, ServiceSpec> services_;  // ordered: equal input, equal bytes
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_NAT_SERVICE_TABLE_BUILDER_H_
