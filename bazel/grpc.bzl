@@ -3,35 +3,51 @@ of a folder of .proto files, by Debian's protoc and its gRPC plug-ins."""
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
 
-def grpc_library(name, srcs, services, visibility):
+def _protoc(srcs, options):
+    locations = " ".join(["$(location {})".format(src) for src in srcs])
+    return "protoc -I . {} {}".format(options, locations)
+
+def grpc_library(
+        name,
+        srcs,
+        visibility,
+        services = [],
+        imports = [],
+        deps = []):
     """Declares NAME (C++), NAME_python (a filegroup) and NAME_descriptor.
 
     Args:
       name: name of the C++ library.
       srcs: .proto files of this package.
-      services: those of srcs that declare services.
       visibility: of all three targets.
+      services: those of srcs that declare services.
+      imports: .proto files of other packages that srcs import.
+      deps: the C++ libraries of those imports.
     """
     stems = [src[:-len(".proto")] for src in srcs]
     service_stems = [src[:-len(".proto")] for src in services]
+    cc_commands = [_protoc(srcs, "--cpp_out=$(GENDIR)")]
+    python_commands = [_protoc(srcs, "--python_out=$(GENDIR)")]
+    if services:
+        cc_commands.append(_protoc(
+            services,
+            "--plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin " +
+            "--grpc_out=$(GENDIR)",
+        ))
+        python_commands.append(_protoc(
+            services,
+            "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin " +
+            "--grpc_out=$(GENDIR)",
+        ))
     headers = ([stem + ".pb.h" for stem in stems] +
                [stem + ".grpc.pb.h" for stem in service_stems])
     sources = ([stem + ".pb.cc" for stem in stems] +
                [stem + ".grpc.pb.cc" for stem in service_stems])
-    locations = " ".join(["$(location {})".format(src) for src in srcs])
-    service_locations = " ".join(
-        ["$(location {})".format(src) for src in services],
-    )
     native.genrule(
         name = name + "_cc_sources",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = headers + sources,
-        cmd = ("protoc -I . --cpp_out=$(GENDIR) {all} && " +
-               "protoc -I . --plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin" +
-               " --grpc_out=$(GENDIR) {services}").format(
-            all = locations,
-            services = service_locations,
-        ),
+        cmd = " && ".join(cc_commands),
     )
     cc_library(
         name = name,
@@ -40,26 +56,20 @@ def grpc_library(name, srcs, services, visibility):
         # Generated code is not ours to lint.
         copts = ["-Wno-unused-parameter"],
         visibility = visibility,
-        deps = ["@system//:grpc"],
+        deps = deps + ["@system//:grpc"],
     )
     native.genrule(
         name = name + "_python",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = ([stem + "_pb2.py" for stem in stems] +
                 [stem + "_pb2_grpc.py" for stem in service_stems]),
-        cmd = ("protoc -I . --python_out=$(GENDIR) {all} && " +
-               "protoc -I . --plugin=protoc-gen-grpc=" +
-               "/usr/bin/grpc_python_plugin --grpc_out=$(GENDIR) " +
-               "{services}").format(
-            all = locations,
-            services = service_locations,
-        ),
+        cmd = " && ".join(python_commands),
         visibility = visibility,
     )
     native.genrule(
         name = name + "_descriptor",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = [name + ".descriptor"],
-        cmd = "protoc -I . --include_imports -o $@ " + locations,
+        cmd = _protoc(srcs, "--include_imports -o $@"),
         visibility = visibility,
     )

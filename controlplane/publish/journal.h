@@ -1,0 +1,77 @@
+// controlplane/publish/journal.h
+//
+// Journal: desired state on disk, as an append-only file of checksummed
+// records.  A change counts as accepted only after Append() returned: it is on
+// the disk then.
+//
+// One Append() takes the changes of all transactions that waited together, so
+// they share one fsync (group commit).  When the file has grown to several
+// times what it holds, Compact() writes the whole state into a new file and
+// renames it over the old one, so that there is a whole file at every moment.
+//
+// A process killed in the middle of Append() leaves a torn tail, which was
+// never accepted: Open() cuts it off.  A bad record with good ones behind it is
+// damage, not a torn tail, and is refused as DATA_LOSS.
+//
+//   ASSIGN_OR_RETURN(auto journal, Journal::Open("/var/lib/vswitch", &state));
+//   RETURN_IF_ERROR(journal->Append({&change, 1}));
+//
+// Control thread only.  One process at a time holds the file.
+
+#ifndef VSWITCH_CONTROLPLANE_PUBLISH_JOURNAL_H_
+#define VSWITCH_CONTROLPLANE_PUBLISH_JOURNAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "controlplane/publish/stored_state.h"
+
+namespace vswitch {
+
+// A change and the state that it led to.
+struct JournalEntry {
+  const StoredState* state = nullptr;
+  const StateChange* change = nullptr;
+  std::string manager;
+};
+
+class Journal {
+ public:
+  // Opens the journal in `directory`, making both if they do not exist, and
+  // reads what it holds into `state`.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(
+      const std::string& directory, StoredState* state);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // Makes the entries durable, all or (after an error) none.
+  absl::Status Append(std::span<const JournalEntry> entries);
+
+  // Whether Compact() is worth its while.
+  bool WantsCompaction() const;
+  // Replaces the file by one that holds `state` alone.  After an error the old
+  // file goes on.
+  absl::Status Compact(const StoredState& state);
+
+  uint64_t file_bytes() const { return file_bytes_; }
+
+ private:
+  Journal(std::string directory, int fd) : directory_(directory), fd_(fd) {}
+  absl::Status Read(StoredState* state);
+  absl::Status Write(const std::string& bytes);
+
+  std::string directory_;
+  int fd_;
+  uint64_t file_bytes_ = 0;      // all of them durable
+  uint64_t snapshot_bytes_ = 0;  // of the state when it was compacted last
+  bool failed_ = false;          // what the file's end holds is not known
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_CONTROLPLANE_PUBLISH_JOURNAL_H_

@@ -1,0 +1,142 @@
+// The rules of ownership and fencing.
+
+#include "controlplane/publish/stored_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controlplane/translate/errors.h"
+#include "controlplane/translate/resources.h"
+#include "dataplane/base/status_macros.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace vswitch {
+namespace {
+
+// Collects refusals; the first one's code is the answer's.
+class Refusals {
+ public:
+  void Add(absl::StatusCode code, const ObjectKey& key, std::string field,
+           std::string message) {
+    if (faults_.empty()) code_ = code;
+    faults_.push_back({key, std::move(field), std::move(message)});
+  }
+  absl::Status status() const {
+    if (faults_.empty()) return absl::OkStatus();
+    return FaultStatus(code_, faults_);
+  }
+
+ private:
+  absl::StatusCode code_ = absl::StatusCode::kOk;
+  std::vector<Fault> faults_;
+};
+
+// Whether the two ask for the same; version and owner do not count.
+bool SameRequest(const Object& a, const Object& b) {
+  v1::Resource left = ToProto(a);
+  v1::Resource right = ToProto(b);
+  for (v1::Resource* resource : {&left, &right}) {
+    resource->mutable_metadata()->clear_version();
+    resource->mutable_metadata()->clear_owner();
+  }
+  return google::protobuf::util::MessageDifferencer::Equals(left, right);
+}
+
+absl::Status RaiseEpoch(const Manager& manager, StoredState& state,
+                        StateChange& change) {
+  uint64_t& highest = state.manager_epochs[manager.name];
+  if (manager.epoch < highest) {
+    return FaultStatus(
+        absl::StatusCode::kFailedPrecondition,
+        Fault{std::nullopt, "manager.epoch",
+              absl::StrCat("manager \"", manager.name, "\" writes with epoch ",
+                           manager.epoch, ", lower than epoch ", highest,
+                           " that a newer leader has written with")});
+  }
+  change.epoch_raised = manager.epoch > highest;
+  highest = manager.epoch;
+  return absl::OkStatus();
+}
+
+// Checks whether `manager` may change `present`.
+void CheckOwner(const Transaction& transaction, const Object& present,
+                Refusals& refusals) {
+  const std::string& owner = present.metadata.owner;
+  if (transaction.force || owner == transaction.manager.name) return;
+  refusals.Add(absl::StatusCode::kPermissionDenied,
+               DesiredState::KeyOf(present), "metadata.owner",
+               absl::StrCat("belongs to manager \"", owner, "\", not to \"",
+                            transaction.manager.name,
+                            "\"; a forced write takes it over"));
+}
+
+ObjectResult Upsert(const Transaction& transaction, const Object& wanted,
+                    StoredState& state, Refusals& refusals) {
+  ObjectKey key = DesiredState::KeyOf(wanted);
+  const Object* present = state.desired.FindObject(key);
+  uint64_t present_version = present == nullptr ? 0 : present->metadata.version;
+  if (wanted.metadata.version != 0 &&
+      wanted.metadata.version != present_version) {
+    refusals.Add(absl::StatusCode::kAborted, key, "metadata.version",
+                 absl::StrCat("is ", wanted.metadata.version,
+                              " in the request, but the resource has version ",
+                              present_version, "; read it again"));
+  }
+  if (present != nullptr) {
+    CheckOwner(transaction, *present, refusals);
+    if (present->metadata.owner == transaction.manager.name &&
+        SameRequest(*present, wanted)) {
+      return {key, ObjectOutcome::kUnchanged, present_version};
+    }
+  }
+  ObjectOutcome outcome =
+      present == nullptr ? ObjectOutcome::kCreated : ObjectOutcome::kUpdated;
+  Object object = wanted;
+  object.metadata.owner = transaction.manager.name;
+  object.metadata.version = state.transaction + 1;
+  state.desired.Upsert(std::move(object));
+  return {key, outcome, state.transaction + 1};
+}
+
+ObjectResult Delete(const Transaction& transaction, const ObjectKey& key,
+                    StoredState& state, Refusals& refusals) {
+  const Object* present = state.desired.FindObject(key);
+  if (present == nullptr) {
+    if (!transaction.ignore_missing) {
+      refusals.Add(absl::StatusCode::kNotFound, key, "", "does not exist");
+    }
+    return {key, ObjectOutcome::kMissing, 0};
+  }
+  CheckOwner(transaction, *present, refusals);
+  state.desired.Erase(key);
+  return {key, ObjectOutcome::kDeleted, 0};
+}
+
+}  // namespace
+
+bool StateChange::HasObjectChanges() const {
+  return std::any_of(results.begin(), results.end(),
+                     [](const ObjectResult& result) {
+                       return result.outcome != ObjectOutcome::kUnchanged &&
+                              result.outcome != ObjectOutcome::kMissing;
+                     });
+}
+
+absl::StatusOr<StateChange> Change(const Transaction& transaction,
+                                   StoredState& state) {
+  StateChange change;
+  RETURN_IF_ERROR(RaiseEpoch(transaction.manager, state, change));
+  Refusals refusals;
+  for (const Object& object : transaction.upserts) {
+    change.results.push_back(Upsert(transaction, object, state, refusals));
+  }
+  for (const ObjectKey& key : transaction.deletes) {
+    change.results.push_back(Delete(transaction, key, state, refusals));
+  }
+  RETURN_IF_ERROR(refusals.status());
+  if (change.IsDurable()) ++state.transaction;
+  return change;
+}
+
+}  // namespace vswitch

@@ -1,0 +1,320 @@
+// The specifications of all kinds but NetworkPolicy.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controlplane/translate/to_model_internal.h"
+
+namespace vswitch {
+namespace {
+
+using google::protobuf::RepeatedPtrField;
+
+constexpr size_t kMaxPathBytes = 4095;     // PATH_MAX without its zero
+constexpr size_t kMaxInterfaceName = 15;   // IFNAMSIZ without its zero
+constexpr size_t kMaxDeviceLength = 191;   // fits a PortRecord
+constexpr size_t kMaxPortNameLength = 63;  // of a container's or service's port
+constexpr uint32_t kMinMtu = 1280;         // RFC 8200 section 5
+constexpr uint32_t kMaxMtu = 9216;
+constexpr uint32_t kMaxAffinitySeconds = 86400;  // Kubernetes' limit
+constexpr uint32_t kDefaultAffinitySeconds = 10800;
+
+std::vector<IpAddress> ReadAddresses(FieldReader& reader,
+                                     const FieldPath& parent,
+                                     absl::string_view name,
+                                     const RepeatedPtrField<std::string>& in) {
+  std::vector<IpAddress> addresses;
+  for (int i = 0; i < in.size(); ++i) {
+    FieldPath path(&parent, name, i);
+    IpAddress address = reader.ReadAddress(path, in[i]);
+    for (const IpAddress& other : addresses) {
+      if (other == address) reader.AddFault(path, "stands here twice");
+    }
+    addresses.push_back(address);
+  }
+  return addresses;
+}
+
+std::vector<IpPrefix> ReadPrefixes(FieldReader& reader, const FieldPath& parent,
+                                   absl::string_view name,
+                                   const RepeatedPtrField<std::string>& in) {
+  std::vector<IpPrefix> prefixes;
+  for (int i = 0; i < in.size(); ++i) {
+    prefixes.push_back(reader.ReadPrefix({&parent, name, i}, in[i]));
+  }
+  return prefixes;
+}
+
+// Adds a fault when there are two of one family.
+void CheckOnePerFamily(FieldReader& reader, const FieldPath& parent,
+                       absl::string_view name,
+                       const std::vector<IpAddress>& addresses) {
+  int counts[2] = {0, 0};
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    int& count = counts[addresses[i].IsIpv4() ? 0 : 1];
+    if (++count == 2) {
+      reader.AddFault({&parent, name, static_cast<int>(i)},
+                      "is the second of its family; at most one IPv4 and one "
+                      "IPv6 address");
+    }
+  }
+}
+
+void CheckMtu(FieldReader& reader, const FieldPath& path, uint32_t mtu) {
+  if (mtu == 0 || (mtu >= kMinMtu && mtu <= kMaxMtu)) return;
+  reader.AddFault(
+      path, absl::StrCat(mtu, " is not an MTU, ", kMinMtu, " to ", kMaxMtu));
+}
+
+void CheckPortDevice(FieldReader& reader, const FieldPath& path,
+                     const Port& port) {
+  FieldPath device(&path, "device");
+  reader.CheckLength(device, port.device, kMaxDeviceLength);
+  reader.CheckLength({&path, "netns"}, port.netns, kMaxPathBytes);
+  reader.CheckLength({&path, "interface_name"}, port.interface_name,
+                     kMaxInterfaceName);
+  if (port.driver == PortResourceDriver::kDpdk) {
+    if (port.device.empty()) {
+      reader.AddFault(device, "must be set for driver DPDK");
+    }
+    if (!port.netns.empty()) {
+      reader.AddFault({&path, "netns"}, "is only for driver TAP");
+    }
+    return;
+  }
+  if (!port.device.empty()) {
+    reader.AddFault(device, "is only for driver DPDK");
+  }
+  FieldPath netns(&path, "netns");
+  if (port.netns.empty() && port.kind == PortResourceKind::kPod) {
+    reader.AddFault(netns, "must be set: the path of the pod's namespace");
+  } else if (!port.netns.empty() && port.netns.front() != '/') {
+    reader.AddFault(netns, "must be an absolute path");
+  }
+  if (port.interface_name.find('/') != std::string::npos ||
+      port.interface_name == "." || port.interface_name == "..") {
+    reader.AddFault({&path, "interface_name"},
+                    "is not a name that Linux gives an interface");
+  }
+}
+
+}  // namespace
+
+IpProtocol ReadProtocol(v1::Protocol protocol) {
+  switch (protocol) {
+    case v1::PROTOCOL_UDP:
+      return IpProtocol::kUdp;
+    case v1::PROTOCOL_SCTP:
+      return IpProtocol::kSctp;
+    default:
+      return IpProtocol::kTcp;
+  }
+}
+
+Pod ReadPod(FieldReader& reader, const FieldPath& path,
+            const v1::Pod& message) {
+  Pod pod;
+  pod.service_account = message.service_account_name();
+  pod.node_name = message.node_name();
+  pod.addresses = ReadAddresses(reader, path, "pod_ips", message.pod_ips());
+  CheckOnePerFamily(reader, path, "pod_ips", pod.addresses);
+  for (int i = 0; i < message.container_ports_size(); ++i) {
+    const v1::ContainerPort& in = message.container_ports(i);
+    FieldPath port(&path, "container_ports", i);
+    reader.CheckLength({&port, "name"}, in.name(), kMaxPortNameLength);
+    pod.ports.push_back({in.name(), ReadProtocol(in.protocol()),
+                         reader.ReadPortNumber({&port, "container_port"},
+                                               in.container_port())});
+  }
+  pod.host_network = message.host_network();
+  switch (message.phase()) {
+    case v1::POD_PHASE_PENDING:
+      pod.phase = PodPhase::kPending;
+      break;
+    case v1::POD_PHASE_SUCCEEDED:
+      pod.phase = PodPhase::kSucceeded;
+      break;
+    case v1::POD_PHASE_FAILED:
+      pod.phase = PodPhase::kFailed;
+      break;
+    case v1::POD_PHASE_UNKNOWN:
+      pod.phase = PodPhase::kUnknown;
+      break;
+    default:
+      pod.phase = PodPhase::kRunning;
+  }
+  return pod;
+}
+
+Service ReadService(FieldReader& reader, const FieldPath& path,
+                    const v1::Service& message) {
+  Service service;
+  service.type = message.type() == v1::SERVICE_TYPE_UNSPECIFIED
+                     ? ServiceType::kClusterIp
+                     : static_cast<ServiceType>(message.type() -
+                                                v1::SERVICE_TYPE_CLUSTER_IP);
+  service.cluster_ips =
+      ReadAddresses(reader, path, "cluster_ips", message.cluster_ips());
+  CheckOnePerFamily(reader, path, "cluster_ips", service.cluster_ips);
+  for (int i = 0; i < message.ports_size(); ++i) {
+    const v1::ServicePort& in = message.ports(i);
+    FieldPath port(&path, "ports", i);
+    reader.CheckLength({&port, "name"}, in.name(), kMaxPortNameLength);
+    ServicePort out{in.name(), ReadProtocol(in.protocol()),
+                    reader.ReadPortNumber({&port, "port"}, in.port())};
+    if (in.node_port() != 0) {
+      out.node_port =
+          reader.ReadPortNumber({&port, "node_port"}, in.node_port());
+    }
+    if (in.name().empty() && message.ports_size() > 1) {
+      reader.AddFault({&port, "name"}, "must be set: there are several ports");
+    }
+    service.ports.push_back(std::move(out));
+  }
+  service.selector = reader.ReadLabels({&path, "selector"}, message.selector());
+  if (message.session_affinity() == v1::SESSION_AFFINITY_CLIENT_IP) {
+    service.session_affinity = SessionAffinity::kClientIp;
+  }
+  service.session_affinity_timeout_s =
+      message.session_affinity_timeout_seconds() == 0
+          ? kDefaultAffinitySeconds
+          : message.session_affinity_timeout_seconds();
+  if (service.session_affinity_timeout_s > kMaxAffinitySeconds) {
+    reader.AddFault({&path, "session_affinity_timeout_seconds"},
+                    absl::StrCat("is more than ", kMaxAffinitySeconds));
+  }
+  if (message.internal_traffic_policy() == v1::TRAFFIC_POLICY_LOCAL) {
+    service.internal_traffic_policy = TrafficPolicy::kLocal;
+  }
+  if (message.external_traffic_policy() == v1::TRAFFIC_POLICY_LOCAL) {
+    service.external_traffic_policy = TrafficPolicy::kLocal;
+  }
+  service.publish_not_ready_addresses = message.publish_not_ready_addresses();
+  return service;
+}
+
+EndpointSlice ReadEndpointSlice(FieldReader& reader, const FieldPath& path,
+                                const v1::EndpointSlice& message) {
+  EndpointSlice slice;
+  if (message.address_type() == v1::ADDRESS_TYPE_UNSPECIFIED) {
+    reader.AddFault({&path, "address_type"}, "must be IPV4 or IPV6");
+  }
+  slice.address_type = message.address_type() == v1::ADDRESS_TYPE_IPV6
+                           ? IpFamily::kIpv6
+                           : IpFamily::kIpv4;
+  for (int i = 0; i < message.endpoints_size(); ++i) {
+    const v1::Endpoint& in = message.endpoints(i);
+    FieldPath at(&path, "endpoints", i);
+    Endpoint out;
+    out.addresses = ReadAddresses(reader, at, "addresses", in.addresses());
+    if (out.addresses.empty()) {
+      reader.AddFault({&at, "addresses"}, "must hold at least one address");
+    }
+    for (size_t k = 0; k < out.addresses.size(); ++k) {
+      if (out.addresses[k].family() != slice.address_type) {
+        reader.AddFault({&at, "addresses", static_cast<int>(k)},
+                        "is not of the slice's address_type");
+      }
+    }
+    // Kubernetes: a condition that is not set is to be taken as ready.
+    out.ready = in.has_ready() ? in.ready() : true;
+    out.serving = in.has_serving() ? in.serving() : out.ready;
+    out.terminating = in.terminating();
+    out.node_name = in.node_name();
+    out.target_pod = in.target_pod();
+    slice.endpoints.push_back(std::move(out));
+  }
+  for (int i = 0; i < message.ports_size(); ++i) {
+    const v1::EndpointPort& in = message.ports(i);
+    FieldPath port(&path, "ports", i);
+    reader.CheckLength({&port, "name"}, in.name(), kMaxPortNameLength);
+    slice.ports.push_back({in.name(), ReadProtocol(in.protocol()),
+                           reader.ReadPortNumber({&port, "port"}, in.port())});
+  }
+  return slice;
+}
+
+Node ReadNode(FieldReader& reader, const FieldPath& path,
+              const v1::Node& message) {
+  Node node;
+  node.pod_cidrs = ReadPrefixes(reader, path, "pod_cidrs", message.pod_cidrs());
+  std::vector<IpAddress> first_addresses;
+  for (const IpPrefix& prefix : node.pod_cidrs) {
+    first_addresses.push_back(prefix.address);
+  }
+  CheckOnePerFamily(reader, path, "pod_cidrs", first_addresses);
+  node.addresses =
+      ReadAddresses(reader, path, "addresses", message.addresses());
+  return node;
+}
+
+Port ReadPort(FieldReader& reader, const FieldPath& path,
+              const v1::Port& message) {
+  Port port;
+  if (message.kind() == v1::PORT_KIND_HOST) {
+    port.kind = PortResourceKind::kHost;
+  } else if (message.kind() == v1::PORT_KIND_UPLINK) {
+    port.kind = PortResourceKind::kUplink;
+  }
+  if (message.driver() == v1::PORT_DRIVER_DPDK) {
+    port.driver = PortResourceDriver::kDpdk;
+  }
+  port.pod_namespace = message.pod_namespace();
+  port.pod_name = message.pod_name();
+  if (port.kind != PortResourceKind::kPod && !port.pod_name.empty()) {
+    reader.AddFault({&path, "pod_name"}, "is only for kind POD");
+  }
+  port.netns = message.netns();
+  port.interface_name = message.interface_name();
+  port.device = message.device();
+  CheckPortDevice(reader, path, port);
+  port.mac = reader.ReadMac({&path, "mac"}, message.mac());
+  port.mtu = message.mtu();
+  CheckMtu(reader, {&path, "mtu"}, port.mtu);
+  port.addresses =
+      ReadAddresses(reader, path, "addresses", message.addresses());
+  port.gateways = ReadAddresses(reader, path, "gateways", message.gateways());
+  CheckOnePerFamily(reader, path, "gateways", port.gateways);
+  port.routes = ReadPrefixes(reader, path, "routes", message.routes());
+  if (port.kind == PortResourceKind::kPod && !port.routes.empty()) {
+    reader.AddFault({&path, "routes"}, "are only for kinds HOST and UPLINK");
+  }
+  return port;
+}
+
+SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
+                            const v1::Settings& message) {
+  SwitchSettings settings;
+  settings.gateway_mac =
+      reader.ReadMac({&path, "gateway_mac"}, message.gateway_mac());
+  FieldPath ipv4(&path, "gateway_ipv4");
+  if (!message.gateway_ipv4().empty()) {
+    settings.gateway_ipv4 = reader.ReadAddress(ipv4, message.gateway_ipv4());
+    if (!settings.gateway_ipv4->IsIpv4()) {
+      reader.AddFault(ipv4, "must be an IPv4 address");
+    }
+  }
+  FieldPath ipv6(&path, "gateway_ipv6");
+  if (!message.gateway_ipv6().empty()) {
+    settings.gateway_ipv6 = reader.ReadAddress(ipv6, message.gateway_ipv6());
+    if (settings.gateway_ipv6->IsIpv4()) {
+      reader.AddFault(ipv6, "must be an IPv6 address");
+    }
+  }
+  CheckMtu(reader, {&path, "mtu"}, message.mtu());
+  if (message.mtu() != 0) settings.mtu = message.mtu();
+  if (message.timeout_profile() == v1::TIMEOUT_PROFILE_RFC) {
+    settings.timeout_profile = TimeoutProfile::kRfc;
+  }
+  if (message.has_icmp_errors_per_second()) {
+    settings.icmp_errors_per_second = message.icmp_errors_per_second();
+  }
+  if (message.has_icmp_errors_per_second_port()) {
+    settings.icmp_errors_per_second_port =
+        message.icmp_errors_per_second_port();
+  }
+  settings.maglev_seed = message.maglev_seed();
+  return settings;
+}
+
+}  // namespace vswitch

@@ -1,0 +1,43 @@
+// controlplane/translate/to_model_internal.h
+//
+// The parts of ToModel(): one function a kind, each reading one message into
+// its model and leaving what is wrong with the reader.  Private to
+// controlplane/translate.
+//
+//   FieldPath path(nullptr, "pod");
+//   object.spec = ReadPod(reader, path, resource.pod());
+//
+// Pure functions but for the reader.
+
+#ifndef VSWITCH_CONTROLPLANE_TRANSLATE_TO_MODEL_INTERNAL_H_
+#define VSWITCH_CONTROLPLANE_TRANSLATE_TO_MODEL_INTERNAL_H_
+
+#include <string>
+
+#include "controlplane/model/objects.h"
+#include "controlplane/translate/field_reader.h"
+#include "proto/vswitch/v1/resource.pb.h"
+
+namespace vswitch {
+
+IpProtocol ReadProtocol(v1::Protocol protocol);
+LabelSelector ReadSelector(FieldReader& reader, const FieldPath& path,
+                           const v1::LabelSelector& message);
+
+Pod ReadPod(FieldReader& reader, const FieldPath& path, const v1::Pod& message);
+Service ReadService(FieldReader& reader, const FieldPath& path,
+                    const v1::Service& message);
+EndpointSlice ReadEndpointSlice(FieldReader& reader, const FieldPath& path,
+                                const v1::EndpointSlice& message);
+NetworkPolicy ReadNetworkPolicy(FieldReader& reader, const FieldPath& path,
+                                const v1::NetworkPolicy& message);
+Node ReadNode(FieldReader& reader, const FieldPath& path,
+              const v1::Node& message);
+Port ReadPort(FieldReader& reader, const FieldPath& path,
+              const v1::Port& message);
+SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
+                            const v1::Settings& message);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_CONTROLPLANE_TRANSLATE_TO_MODEL_INTERNAL_H_

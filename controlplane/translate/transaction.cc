@@ -1,0 +1,101 @@
+// Reads a whole ApplyRequest, so that one answer names all its faults.
+
+#include "controlplane/translate/transaction.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
+#include "controlplane/translate/resources.h"
+
+namespace vswitch {
+namespace {
+
+constexpr size_t kMaxManagerName = 128;
+// What one answer can usefully name.
+constexpr size_t kMaxFaults = 64;
+
+void Append(const absl::Status& status, std::vector<Fault>& faults) {
+  for (Fault& fault : FaultsOf(status)) {
+    if (faults.size() < kMaxFaults) faults.push_back(std::move(fault));
+  }
+}
+
+// Faults of the request itself: unknown fields beside the resources.
+absl::Status CheckRequest(const v1::ApplyRequest& request) {
+  FieldReader reader(std::nullopt);
+  const google::protobuf::UnknownFieldSet& unknown =
+      request.GetReflection()->GetUnknownFields(request);
+  for (int i = 0; i < unknown.field_count(); ++i) {
+    reader.AddFault(
+        FieldPath(nullptr,
+                  absl::StrCat("field ", unknown.field(i).number(), " of ",
+                               request.GetDescriptor()->name())),
+        "is not known to this version of the switch");
+  }
+  return reader.status();
+}
+
+}  // namespace
+
+absl::StatusOr<Manager> ToModel(const v1::Manager& manager) {
+  FieldReader reader(std::nullopt);
+  FieldPath path(nullptr, "manager");
+  FieldPath name(&path, "name");
+  reader.CheckKnownFields(manager, &path);
+  reader.CheckLength(name, manager.name(), kMaxManagerName);
+  if (manager.name().empty()) {
+    reader.AddFault(name,
+                    "must be set, such as \"cli\" or \"controller/NAME\"");
+  }
+  if (absl::Status status = reader.status(); !status.ok()) return status;
+  return Manager{manager.name(), manager.epoch()};
+}
+
+absl::StatusOr<Transaction> ToTransaction(const v1::ApplyRequest& request) {
+  Transaction result;
+  std::vector<Fault> faults;
+  if (absl::Status status = CheckRequest(request); !status.ok()) {
+    Append(status, faults);
+  }
+  if (absl::StatusOr<Manager> manager = ToModel(request.manager());
+      manager.ok()) {
+    result.manager = *std::move(manager);
+  } else {
+    Append(manager.status(), faults);
+  }
+  std::set<ObjectKey> named;
+  auto name_once = [&](const ObjectKey& key) {
+    if (named.insert(key).second) return;
+    faults.push_back({key, "", "stands in the transaction twice"});
+  };
+  for (const v1::Resource& resource : request.upserts()) {
+    absl::StatusOr<Object> object = ToModel(resource);
+    if (!object.ok()) {
+      Append(object.status(), faults);
+      continue;
+    }
+    name_once(DesiredState::KeyOf(*object));
+    result.upserts.push_back(*std::move(object));
+  }
+  for (const v1::ResourceKey& message : request.deletes()) {
+    absl::StatusOr<ObjectKey> key = ToModel(message);
+    if (!key.ok()) {
+      Append(key.status(), faults);
+      continue;
+    }
+    name_once(*key);
+    result.deletes.push_back(*std::move(key));
+  }
+  if (!faults.empty()) {
+    return FaultStatus(absl::StatusCode::kInvalidArgument, faults);
+  }
+  result.dry_run = request.dry_run();
+  result.force = request.force();
+  result.ignore_missing = request.ignore_missing();
+  return result;
+}
+
+}  // namespace vswitch
