@@ -18,6 +18,7 @@
 #include <deque>
 #include <vector>
 
+#include "dataplane/base/ids.h"
 #include "dataplane/packet/packet_pool.h"
 #include "nic-drivers/port.h"
 
@@ -55,6 +56,8 @@ class FakePort final : public Port {
   const PortInfo& Info() const override { return info_; }
 
  private:
+  static constexpr uint32_t kUnlimited = 0xffffffff;
+
   struct Queue {
     std::deque<rte_mbuf*> rx;
     std::vector<rte_mbuf*> tx;
@@ -65,7 +68,7 @@ class FakePort final : public Port {
   PacketPool& pool_;
   std::vector<Queue> queues_;
   DropReason refusal_ = DropReason::kNone;
-  uint32_t room_ = 0xffffffff;
+  uint32_t room_ = kUnlimited;
   bool link_up_ = true;
 };
 

@@ -51,12 +51,24 @@ class TapPort final : public Port {
   const PortInfo& Info() const override { return info_; }
 
  private:
-  struct Queue;
+  // Written by the worker that receives on the queue.
+  struct Queue {
+    UniqueFd fd;
+    // Buffers for the next frame, kept when the read found none.
+    rte_mbuf* packet = nullptr;
+    rte_mbuf* segment = nullptr;
+    PortDrops drops;
+  };
+  enum class Read { kPacket, kDropped, kNothing };
 
-  TapPort(const TapPortConfig& config, std::vector<UniqueFd> fds,
-          MbufPool& pool);
+  TapPort(PortInfo info, std::vector<UniqueFd> fds, MbufPool& pool);
 
-  PortInfo info_;
+  Read ReadFrame(Queue& queue, rte_mbuf*& packet);
+  Read ReadAndDrop(Queue& queue);
+  rte_mbuf* TakeFrame(Queue& queue, uint32_t bytes);
+  DropReason SendFrame(int fd, rte_mbuf& packet) const;
+
+  const PortInfo info_;
   MbufPool& pool_;
   std::vector<Queue> queues_;
 };
