@@ -1,0 +1,128 @@
+// Stage connections: finds the connection of each packet, all at once, so that
+// the waits for memory overlap.  A packet whose connection has a current
+// verdict is settled here; the others go on to be judged.
+
+#include <array>
+
+#include "dataplane/conntrack/connection_table.h"
+#include "dataplane/conntrack/tcp_state.h"
+#include "dataplane/packet/headers.h"
+#include "dataplane/packet/packet.h"
+#include "dataplane/packet/parse.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/related.h"
+#include "dataplane/pipeline/stages.h"
+#include "dataplane/pipeline/verdict.h"
+
+namespace vswitch {
+namespace {
+
+// RFC 1812 5.3.1 and RFC 8200 3: what would leave with 0 goes no further.  It
+// is checked before the connection, so that such a packet neither makes nor
+// keeps one.
+void CheckTtl(PipelineContext& context, Burst& burst) {
+  burst.KeepIf([&](uint32_t slot) {
+    if (burst.metas[slot].ttl > 1) return true;
+    SendIcmpError(context, burst, slot, IcmpError::kTimeExceeded);
+    context.Drop(burst, slot, DropReason::kTtl);
+    return false;
+  });
+}
+
+// Sets the key of each packet's connection; an ICMP error's is that of the
+// connection it is about, in the direction that the error goes.
+void FindKeys(PipelineContext& context, Burst& burst) {
+  burst.KeepIf([&](uint32_t slot) {
+    const PacketMeta& meta = burst.metas[slot];
+    burst.judged[slot] = false;
+    if (meta.icmp != IcmpKind::kError) {
+      burst.keys[slot] = ConnectionKey(meta);
+      return true;
+    }
+    const bool from_pod = burst.port->kind == PortKind::kPod;
+    const std::optional<FlowKey> key =
+        RelatedKey(*burst.packets[slot], meta, from_pod);
+    if (!key.has_value()) {
+      context.Drop(burst, slot, DropReason::kIcmpNoFlow);
+      return false;
+    }
+    burst.keys[slot] = *key;
+    return true;
+  });
+}
+
+void LookUp(PipelineContext& context, Burst& burst) {
+  std::array<const FlowKey*, kBurstPackets> keys;
+  uint8_t count = 0;
+  for (uint8_t slot : burst.Survivors()) {
+    keys[count] = &burst.keys[slot];
+    burst.view_of[slot] = count++;
+  }
+  context.environment.connections->LookupBurst({keys.data(), count},
+                                               {burst.views.data(), count});
+}
+
+// Whether the packet opens a new connection on the ports of one that is over.
+bool Reopens(const PacketMeta& meta, const ConnectionView& view) {
+  return (meta.tcp_flags & kTcpSyn) != 0 &&
+         meta.fragment != FragmentKind::kLater &&
+         AdvanceTcp(view.direction, meta.tcp_flags, view.state).action ==
+             TrackAction::kReopen;
+}
+
+// Returns why a packet of a connection with a current verdict goes no further,
+// or kNone.
+DropReason Settle(PipelineContext& context, Burst& burst, uint32_t slot) {
+  const ConnectionView& view = burst.View(slot);
+  PacketMeta& meta = burst.metas[slot];
+  TakeJudgement(view.record.judgement, view.direction, meta);
+  if (IsDenied(view.record.judgement)) {
+    Add(context.counters().policy_cached_deny);
+    return DeniedReason(view.record.judgement);
+  }
+  Add(context.counters().policy_cached_allow);
+  burst.judged[slot] = true;
+  burst.leaving_keys[slot] = view.record.TranslatedKey(view.direction);
+  return FollowConnection(context, burst, slot);
+}
+
+// Returns why the packet goes no further, or kNone.
+DropReason Handle(PipelineContext& context, Burst& burst, uint32_t slot) {
+  ConnectionView& view = burst.View(slot);
+  const PacketMeta& meta = burst.metas[slot];
+  burst.metas[slot].flow_hash = view.hash;
+  if (!view.found()) {
+    return meta.icmp == IcmpKind::kError ? DropReason::kIcmpNoFlow
+                                         : DropReason::kNone;
+  }
+  if (Reopens(meta, view)) {
+    context.EraseConnection(view, DeleteReason::kReopened);
+    return DropReason::kNone;
+  }
+  burst.metas[slot].connection = view.index;
+  if (!IsVerdictCurrent(*burst.state, *context.environment.revisions,
+                        view.record)) {
+    return DropReason::kNone;
+  }
+  return Settle(context, burst, slot);
+}
+
+}  // namespace
+
+void RunConnections(PipelineContext& context, Burst& burst) {
+  CheckTtl(context, burst);
+  FindKeys(context, burst);
+  if (burst.survivor_count == 0) return;
+  LookUp(context, burst);
+  burst.KeepIf([&](uint32_t slot) {
+    const DropReason reason = Handle(context, burst, slot);
+    if (reason == DropReason::kNone) return true;
+    context.Drop(burst, slot, reason);
+    return false;
+  });
+}
+
+}  // namespace vswitch

@@ -1,0 +1,75 @@
+// dataplane/pipeline/context.h
+//
+// PipelineContext: what the stages of one worker share from burst to burst: the
+// environment, the fragment table, the limits on ICMP errors and drop records,
+// and the packets that wait for the end of the burst, to be sent or freed.
+//
+//   context.Send(port, *packet);                  // leaves in transmit
+//   context.Drop(burst, slot, DropReason::kTtl);  // counted, freed at the end
+//
+// A packet ends in exactly one call: Forward() or Drop(), or, when the switch
+// takes it for itself, Consume() or AnswerInPlace().  Worker thread only.
+
+#ifndef VSWITCH_DATAPLANE_PIPELINE_CONTEXT_H_
+#define VSWITCH_DATAPLANE_PIPELINE_CONTEXT_H_
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/base/drop_reason.h"
+#include "dataplane/base/ids.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/environment.h"
+#include "dataplane/pipeline/fragment_table.h"
+#include "dataplane/pipeline/icmp_limiter.h"
+#include "dataplane/pipeline/token_bucket.h"
+
+namespace vswitch {
+
+struct PipelineContext {
+  explicit PipelineContext(const PipelineEnvironment& pipeline_environment)
+      : environment(pipeline_environment) {}
+
+  // Counts the packet as forwarded and queues it for `out`.
+  void Forward(Burst& burst, uint32_t slot, PortId out);
+
+  // Counts the packet as dropped for `reason`, which is not of stage kTransmit,
+  // and gives it back to the pool at the end of the burst.  A sample of drops
+  // becomes events.
+  void Drop(Burst& burst, uint32_t slot, DropReason reason);
+
+  // Counts the packet as the switch's own business and gives it back.
+  void Consume(Burst& burst, uint32_t slot);
+
+  // Counts the packet as the switch's own business; it has become the answer,
+  // which goes back where it came from.
+  void AnswerInPlace(Burst& burst, uint32_t slot);
+
+  // Returns an empty packet for an answer, or nullptr when the pool is empty.
+  rte_mbuf* NewPacket() { return environment.pool->Allocate(); }
+
+  // Counts `packet`, one of the switch's own, and queues it for `out`.
+  void SendOwn(rte_mbuf& packet, PortId out);
+
+  // Sends all that is queued and frees all that died.
+  void Flush();
+
+  // Each packet that comes in causes at most one that goes out.
+  struct Outgoing {
+    rte_mbuf* packet;
+    PortId port;
+  };
+
+  PipelineEnvironment environment;
+  FragmentTable fragments;
+  IcmpLimiter icmp_limiter;
+  TokenBucket drop_records;
+  std::array<Outgoing, kBurstPackets> outgoing;
+  uint32_t outgoing_count = 0;
+  std::array<rte_mbuf*, kBurstPackets> dead;
+  uint32_t dead_count = 0;
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_PIPELINE_CONTEXT_H_

@@ -1,0 +1,55 @@
+// dataplane/pipeline/environment.h
+//
+// PipelineEnvironment: everything that a pipeline touches outside of itself.
+// The pipeline has no global state, reads no clock and opens nothing, so the
+// same code runs in the daemon, in a test with a virtual clock and in the
+// offline tools; only the environment differs.
+//
+//   PipelineEnvironment environment{.worker = WorkerId{0}, ...};
+//   Pipeline pipeline(environment);
+//   pipeline.Run(state, in_port, packets, now_ns);
+//
+// The environment borrows: what it points to outlives the pipeline.  Everything
+// in it that is written is written by one worker, the pipeline's.
+
+#ifndef VSWITCH_DATAPLANE_PIPELINE_ENVIRONMENT_H_
+#define VSWITCH_DATAPLANE_PIPELINE_ENVIRONMENT_H_
+
+#include <cstdint>
+#include <span>
+
+#include "dataplane/base/ids.h"
+#include "dataplane/conntrack/connection_table.h"
+#include "dataplane/memory/worker_memory.h"
+#include "dataplane/packet/packet_pool.h"
+#include "dataplane/tables/identity_table.h"
+#include "dataplane/tables/revision_table.h"
+
+struct rte_mbuf;
+
+namespace vswitch {
+
+// Where packets leave.  Owns what it is given: it counts tx_try, tx_ok and the
+// drops of stage kTransmit, and frees what cannot be sent.
+class Transmitter {
+ public:
+  virtual ~Transmitter() = default;
+
+  // Sends `packets` by `out`, in order.  `out` may be a port that is gone.
+  virtual void Transmit(PortId out, std::span<rte_mbuf* const> packets) = 0;
+};
+
+struct PipelineEnvironment {
+  WorkerId worker{0};
+  ConnectionTable* connections = nullptr;
+  const IdentityTable* identities = nullptr;
+  const RevisionTable* revisions = nullptr;
+  // Counters and the event ring; the pipeline writes those of `worker`.
+  WorkerMemory* memory = nullptr;
+  PacketPool* pool = nullptr;
+  Transmitter* transmitter = nullptr;
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_PIPELINE_ENVIRONMENT_H_

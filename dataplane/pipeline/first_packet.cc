@@ -1,0 +1,226 @@
+// Stage first_packet: asks the judge about packets without a current verdict,
+// and notes the answer in the connection table: a new entry for a miss, the old
+// one refreshed for a stale verdict.
+
+#include <optional>
+
+#include "dataplane/conntrack/connection_table.h"
+#include "dataplane/conntrack/tcp_state.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/stages.h"
+#include "dataplane/pipeline/verdict.h"
+
+namespace vswitch {
+namespace {
+
+// What the sender is told about a drop; nothing about most of them: policy is
+// silent (spec/conformance.md F4-14).
+std::optional<IcmpError> ErrorFor(DropReason reason) {
+  switch (reason) {
+    case DropReason::kNoRoute:
+      return IcmpError::kNoRoute;
+    case DropReason::kHostUnreachable:
+    case DropReason::kConnectionsFull:
+    case DropReason::kNatPortsExhausted:
+      return IcmpError::kHostUnreachable;
+    // As kube-proxy's REJECT does.
+    case DropReason::kServiceNoBackend:
+    case DropReason::kServiceNoPort:
+      return IcmpError::kPortUnreachable;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool IsPolicyDenial(DropReason reason) {
+  return reason == DropReason::kPolicyDenied ||
+         reason == DropReason::kPolicyDenyRule;
+}
+
+void CountPolicy(PipelineContext& context, const JudgeResult& result) {
+  WorkerCounters& counters = context.counters();
+  auto count = [&](bool asked, const PolicyVerdict& verdict) {
+    if (!asked) return;
+    Add(counters.policy_lookups);
+    Add(verdict.allowed ? counters.policy_allowed : counters.policy_denied);
+  };
+  count(result.asked_egress, result.egress);
+  count(result.asked_ingress, result.ingress);
+}
+
+// What an entry keeps of a judgement; a denied one has no ports to leave by.
+Judgement ToJudgement(const Burst& burst, const JudgeResult& result) {
+  Judgement judgement;
+  judgement.generation = static_cast<uint32_t>(burst.state->generation());
+  judgement.source_identity = result.source.identity;
+  judgement.destination_identity = result.destination.identity;
+  judgement.source_endpoint = result.source.endpoint;
+  judgement.destination_endpoint = result.destination.endpoint;
+  judgement.rule = result.rule;
+  if (result.drop == DropReason::kNone) {
+    judgement.out_port = {result.destination.port, result.source.port};
+  }
+  return judgement;
+}
+
+// The packets of one burst that need a judge.
+class FirstPacket {
+ public:
+  FirstPacket(PipelineContext& context, Burst& burst)
+      : context_(context),
+        burst_(burst),
+        connections_(*context.environment.connections) {}
+
+  // Returns why the packet goes no further, or kNone.
+  DropReason Handle(uint32_t slot) {
+    ConnectionView& view = burst_.View(slot);
+    // A packet before this one in the burst may have begun the connection.
+    if (!view.found() && inserted_) view = connections_.Lookup(Key(slot));
+    if (!view.found()) return Begin(slot);
+    if (IsVerdictCurrent(*burst_.state, *context_.environment.revisions,
+                         view.record)) {
+      return Follow(slot);
+    }
+    return JudgeAgain(slot);
+  }
+
+ private:
+  const FlowKey& Key(uint32_t slot) const { return burst_.keys[slot]; }
+
+  JudgeResult Ask(const JudgeQuery& query) {
+    const JudgeResult result =
+        Judge(*burst_.state, *context_.environment.identities, query);
+    CountPolicy(context_, result);
+    return result;
+  }
+
+  // Takes what the entry in the packet's view says.
+  DropReason Follow(uint32_t slot) {
+    const ConnectionView& view = burst_.View(slot);
+    TakeJudgement(view.record.judgement, view.direction, burst_.metas[slot]);
+    if (IsDenied(view.record.judgement)) {
+      return DeniedReason(view.record.judgement);
+    }
+    burst_.metas[slot].connection = view.index;
+    burst_.leaving_keys[slot] = view.record.TranslatedKey(view.direction);
+    return FollowConnection(context_, burst_, slot);
+  }
+
+  DropReason Begin(uint32_t slot) {
+    PacketMeta& meta = burst_.metas[slot];
+    const JudgeResult result =
+        Ask({.key = Key(slot), .in_port = burst_.in_port});
+    const Judgement judgement = ToJudgement(burst_, result);
+    TakeJudgement(judgement, FlowDirection::kOriginal, meta);
+    if (result.drop != DropReason::kNone) return result.drop;
+    // Without its entry the translation of the first fragment is lost.
+    if (meta.fragment == FragmentKind::kLater) return DropReason::kFragNoFirst;
+    if (meta.icmp == IcmpKind::kQuery &&
+        !IsIcmpRequest(meta.key.protocol, meta.icmp_type)) {
+      return DropReason::kIcmpNoFlow;  // the answer to a question nobody asked
+    }
+    const std::optional<ConnectionState> state =
+        FirstState(meta.key.protocol, meta.tcp_flags);
+    if (!state.has_value()) return DropReason::kConnectionInvalid;
+    return Insert(slot, result, judgement, *state);
+  }
+
+  DropReason Insert(uint32_t slot, const JudgeResult& result,
+                    const Judgement& judgement, ConnectionState state) {
+    NewConnection connection{.original = Key(slot),
+                             .reply = result.translated.Reversed(),
+                             .judgement = judgement,
+                             .state = state};
+    if (result.is_service) connection.service = result.service;
+    const InsertResult inserted = connections_.Insert(
+        context_.environment.worker, connection, burst_.now_ns);
+    burst_.leaving_keys[slot] = result.translated;
+    switch (inserted.status) {
+      case InsertStatus::kInserted:
+        Add(context_.counters().connections_inserted);
+        inserted_ = true;
+        burst_.View(slot) = inserted.view;
+        burst_.metas[slot].connection = inserted.view.index;
+        connections_.Touch(inserted.view, burst_.metas[slot].packet_bytes,
+                           burst_.now_ns);
+        return DropReason::kNone;
+      case InsertStatus::kExisted:
+        // Another worker judged the same packet's twin by a generation as
+        // good as ours: its translation holds for both.
+        burst_.View(slot) = inserted.view;
+        return Follow(slot);
+      case InsertStatus::kReplyTaken:
+        return DropReason::kNatPortsExhausted;
+      case InsertStatus::kFull:
+        return DropReason::kConnectionsFull;
+      case InsertStatus::kBusy:
+        return DropReason::kNone;
+    }
+    return DropReason::kConnectionsFull;
+  }
+
+  DropReason JudgeAgain(uint32_t slot) {
+    ConnectionView& view = burst_.View(slot);
+    JudgeQuery query{.key = view.record.Key(FlowDirection::kOriginal),
+                     .in_port = OriginalInPort(view)};
+    if (view.record.IsTranslated()) {
+      query.kept_translation =
+          view.record.TranslatedKey(FlowDirection::kOriginal);
+    }
+    const JudgeResult result = Ask(query);
+    const Judgement judgement = ToJudgement(burst_, result);
+    if (result.drop == DropReason::kNone || IsPolicyDenial(result.drop)) {
+      // When it cannot be stored, another worker is at it; this packet goes
+      // by what was just found.
+      if (!connections_.Refresh(view, judgement)) {
+        view.record.judgement = judgement;
+      }
+      return Follow(slot);
+    }
+    TakeJudgement(judgement, view.direction, burst_.metas[slot]);
+    // Its other end is gone: a packet that comes later is to begin anew, with
+    // a backend that exists.
+    if (result.drop != DropReason::kPortNotReady) {
+      context_.EraseConnection(view, DeleteReason::kEvicted);
+    }
+    return result.drop;
+  }
+
+  // Where packets of the original direction come in, as far as it is known.
+  // A pod's port is not taken from the entry: another pod may have its number
+  // by now, and the pod's address says which one is meant.
+  PortId OriginalInPort(const ConnectionView& view) const {
+    if (view.direction == FlowDirection::kOriginal) return burst_.in_port;
+    const PortId noted =
+        view.record.judgement
+            .out_port[static_cast<uint8_t>(FlowDirection::kReply)];
+    const PortRecord* port = burst_.state->port(noted);
+    return port != nullptr && port->kind != PortKind::kPod ? noted : kNoPort;
+  }
+
+  PipelineContext& context_;
+  Burst& burst_;
+  ConnectionTable& connections_;
+  bool inserted_ = false;
+};
+
+}  // namespace
+
+void RunFirstPacket(PipelineContext& context, Burst& burst) {
+  FirstPacket first_packet(context, burst);
+  burst.KeepIf([&](uint32_t slot) {
+    if (burst.judged[slot]) return true;
+    const DropReason reason = first_packet.Handle(slot);
+    if (reason == DropReason::kNone) return true;
+    const std::optional<IcmpError> error = ErrorFor(reason);
+    if (error.has_value()) SendIcmpError(context, burst, slot, *error);
+    context.Drop(burst, slot, reason);
+    return false;
+  });
+}
+
+}  // namespace vswitch

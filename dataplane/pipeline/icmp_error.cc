@@ -1,0 +1,54 @@
+// SendIcmpError(): the rules and the limits before an error is built.
+
+#include "dataplane/pipeline/icmp_error.h"
+
+#include "dataplane/packet/headers.h"
+#include "dataplane/packet/packet.h"
+
+namespace vswitch {
+namespace {
+
+// Returns the switch's address on the link of the packet in question, for the
+// same family and, where it can be, the same scope (RFC 4443 2.2 (d)).
+IpAddress ErrorSource(const Settings& settings, const PacketMeta& meta) {
+  if (meta.l3 == L3Kind::kIpv4) return settings.gateway_ipv4;
+  return meta.key.source.IsLinkLocal() || settings.gateway_ipv6.IsUnspecified()
+             ? settings.gateway_link_local
+             : settings.gateway_ipv6;
+}
+
+}  // namespace
+
+void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
+                   IcmpError error, uint32_t mtu) {
+  const rte_mbuf& packet = *burst.packets[slot];
+  const PacketMeta& meta = burst.metas[slot];
+  const Settings& settings = burst.state->settings();
+  WorkerCounters& counters = context.counters();
+  Add(counters.icmp_wanted);
+  const IpAddress source = ErrorSource(settings, meta);
+  if (source.IsUnspecified() || !MayCauseIcmpError(meta, packet, error)) {
+    Add(counters.icmp_suppressed_rule);
+    return;
+  }
+  rte_mbuf* answer = nullptr;
+  if (context.icmp_limiter.Take(settings, burst.in_port, burst.now_ns)) {
+    answer = context.NewPacket();
+  }
+  if (answer == nullptr) {
+    Add(counters.icmp_suppressed_rate);
+    return;
+  }
+  BuildIcmpError(
+      packet, meta,
+      {.error = error,
+       .mtu = mtu,
+       .source = source,
+       .source_mac = settings.gateway_mac,
+       .destination_mac = HeaderAt<EthernetHeader>(packet, 0)->source},
+      *answer);
+  context.SendOwn(*answer, burst.in_port);
+  Add(counters.icmp_sent);
+}
+
+}  // namespace vswitch

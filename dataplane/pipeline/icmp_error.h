@@ -1,0 +1,30 @@
+// dataplane/pipeline/icmp_error.h
+//
+// SendIcmpError(): tells the sender of a packet why it goes no further, if the
+// standards allow it and the rate limits have room.
+//
+//   SendIcmpError(context, burst, slot, IcmpError::kTimeExceeded);
+//   context.Drop(burst, slot, DropReason::kTtl);
+//
+// Must be called while the packet is as it came in: the error quotes it.
+// Worker thread only.
+
+#ifndef VSWITCH_DATAPLANE_PIPELINE_ICMP_ERROR_H_
+#define VSWITCH_DATAPLANE_PIPELINE_ICMP_ERROR_H_
+
+#include <cstdint>
+
+#include "dataplane/packet/build.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/context.h"
+
+namespace vswitch {
+
+// Sends `error` about the packet in `slot` back to where it came from, or
+// counts why not.  `mtu` is that of kPacketTooBig.
+void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
+                   IcmpError error, uint32_t mtu = 0);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_PIPELINE_ICMP_ERROR_H_

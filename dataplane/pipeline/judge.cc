@@ -1,0 +1,196 @@
+// Judge(): service, route, identities, policy, in this order.
+
+#include "dataplane/pipeline/judge.h"
+
+#include "dataplane/pipeline/host_lookup.h"
+
+namespace vswitch {
+namespace {
+
+// Kubernetes' rules know ports of these protocols only (NetworkPolicyPort).
+bool HasPolicyPort(IpProtocol protocol) {
+  return protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
+         protocol == IpProtocol::kSctp;
+}
+
+// One judgement under way.  Each step returns why the packet goes no further,
+// or kNone.
+class Judging {
+ public:
+  Judging(const ForwardingState& state, const IdentityTable& identities,
+          const JudgeQuery& query)
+      : state_(state), hosts_(state, identities), query_(query) {
+    result_.translated = query.key;
+  }
+
+  JudgeResult Run() {
+    // What is known of the ends is filled in even if a step before refuses:
+    // drop records and explain show it.
+    const DropReason source_reason = FindSource();
+    result_.drop = Translate();
+    const DropReason destination_reason = FindDestination();
+    for (DropReason reason : {source_reason, destination_reason}) {
+      if (result_.drop == DropReason::kNone) result_.drop = reason;
+    }
+    if (result_.drop == DropReason::kNone) result_.drop = CheckOwnBackend();
+    if (result_.drop == DropReason::kNone) result_.drop = CheckLabelsKnown();
+    if (result_.drop == DropReason::kNone) result_.drop = AskPolicy();
+    return result_;
+  }
+
+ private:
+  DropReason Translate() {
+    if (query_.kept_translation.has_value()) {
+      result_.translated = *query_.kept_translation;
+      return DropReason::kNone;
+    }
+    const ServiceLookup found = state_.services().Lookup(query_.key);
+    if (found.kind == ServiceLookupKind::kNotService) return DropReason::kNone;
+    result_.is_service = true;
+    if (found.kind == ServiceLookupKind::kNoPort) {
+      return DropReason::kServiceNoPort;
+    }
+    result_.service = found.service->service;
+    const BackendRecord* backend =
+        state_.services().Select(*found.service, query_.key);
+    if (backend == nullptr) return DropReason::kServiceNoBackend;
+    result_.translated = ServiceTable::Translate(query_.key, *backend);
+    return DropReason::kNone;
+  }
+
+  // Finds what is at `address`: an endpoint of this node, or what a route
+  // leads to.
+  DropReason FindEnd(const IpAddress& address, JudgedEnd& end) const {
+    const HostBinding binding = hosts_.BindingOf(address);
+    end.identity = binding.identity;
+    const EndpointRecord* endpoint = binding.endpoint == kNoEndpoint
+                                         ? nullptr
+                                         : state_.endpoint(binding.endpoint);
+    if (endpoint != nullptr) {
+      end.endpoint = binding.endpoint;
+      end.identity = endpoint->identity;
+      end.port = endpoint->port;
+    } else {
+      const std::optional<RouteTarget> route = state_.route(address);
+      if (!route.has_value()) return DropReason::kNoRoute;
+      if (route->kind == RouteKind::kUnreachable) {
+        return DropReason::kHostUnreachable;
+      }
+      end.port = route->port;
+      // Not bound to anything, so it is outside of the cluster.
+      if (end.identity == kIdentityUnknown) end.identity = kIdentityWorld;
+    }
+    const PortRecord* port = state_.port(end.port);
+    if (port == nullptr) return DropReason::kHostUnreachable;
+    return port->ready != 0 ? DropReason::kNone : DropReason::kPortNotReady;
+  }
+
+  DropReason FindSource() {
+    JudgedEnd& source = result_.source;
+    const PortRecord* port = state_.port(query_.in_port);
+    if (port == nullptr) return FindEnd(query_.key.source, source);
+    // On a pod's port the identity is the port's, never the packet's: the
+    // guard has seen to it that the address is the pod's own.
+    if (port->kind == PortKind::kPod) {
+      const EndpointRecord* endpoint = state_.endpoint(port->endpoint);
+      if (endpoint == nullptr) return DropReason::kEndpointInit;
+      source.endpoint = port->endpoint;
+      source.identity = endpoint->identity;
+    } else {
+      // Whether a route leads back does not matter: the answers leave by the
+      // port that the packet came in by.
+      FindEnd(query_.key.source, source);
+      if (source.identity == kIdentityUnknown) {
+        source.identity = kIdentityWorld;
+      }
+    }
+    source.port = query_.in_port;
+    return DropReason::kNone;
+  }
+
+  DropReason FindDestination() {
+    const DropReason reason =
+        FindEnd(result_.translated.destination, result_.destination);
+    if (reason != DropReason::kNone) return reason;
+    // The switch is no way from the outside to the outside: a packet that
+    // would leave where it came from was sent here by mistake.
+    const PortRecord& port = *state_.port(result_.destination.port);
+    const bool turns_back = result_.destination.port == result_.source.port &&
+                            port.kind != PortKind::kPod;
+    return turns_back ? DropReason::kNoRoute : DropReason::kNone;
+  }
+
+  // A pod that reaches itself through a service would see its own address as
+  // the peer's; answers would not come back through the switch.
+  DropReason CheckOwnBackend() const {
+    const FlowKey& translated = result_.translated;
+    const bool is_own = translated.source == translated.destination &&
+                        query_.key.destination != translated.destination;
+    return is_own ? DropReason::kServiceHairpin : DropReason::kNone;
+  }
+
+  DropReason CheckLabelsKnown() const {
+    for (const JudgedEnd* end : {&result_.source, &result_.destination}) {
+      const EndpointRecord* endpoint = state_.endpoint(end->endpoint);
+      if (endpoint != nullptr && endpoint->is_init != 0) {
+        return DropReason::kEndpointInit;
+      }
+    }
+    return DropReason::kNone;
+  }
+
+  PolicyVerdict Ask(PolicySetId set, const JudgedEnd& peer,
+                    const IpAddress& peer_address) const {
+    const FlowKey& key = result_.translated;
+    return state_.policy().Lookup(
+        set, {.peer = peer.identity,
+              .peer_address = peer_address,
+              .protocol = key.protocol,
+              .destination_port = key.destination_port.ToHost(),
+              .has_port = HasPolicyPort(key.protocol)});
+  }
+
+  DropReason AskPolicy() {
+    const EndpointRecord* from = state_.endpoint(result_.source.endpoint);
+    const EndpointRecord* to = state_.endpoint(result_.destination.endpoint);
+    if (from != nullptr && from->is_host == 0 && from->egress != kNoPolicySet) {
+      result_.asked_egress = true;
+      result_.egress = Ask(from->egress, result_.destination,
+                           result_.translated.destination);
+      result_.rule = result_.egress.rule;
+      if (!result_.egress.allowed) return Denied(result_.egress);
+    }
+    // NetworkPolicy: "traffic to and from the node where a Pod is running is
+    // always allowed", else the kubelet could not probe its pods.
+    const bool from_node = from != nullptr && from->is_host != 0;
+    if (to != nullptr && to->is_host == 0 && !from_node &&
+        to->ingress != kNoPolicySet) {
+      result_.asked_ingress = true;
+      result_.ingress = Ask(to->ingress, result_.source, query_.key.source);
+      if (result_.ingress.rule != kNoRule || !result_.ingress.allowed) {
+        result_.rule = result_.ingress.rule;
+      }
+      if (!result_.ingress.allowed) return Denied(result_.ingress);
+    }
+    return DropReason::kNone;
+  }
+
+  static DropReason Denied(const PolicyVerdict& verdict) {
+    return verdict.rule == kNoRule ? DropReason::kPolicyDenied
+                                   : DropReason::kPolicyDenyRule;
+  }
+
+  const ForwardingState& state_;
+  const HostLookup hosts_;
+  const JudgeQuery& query_;
+  JudgeResult result_;
+};
+
+}  // namespace
+
+JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,
+                  const JudgeQuery& query) {
+  return Judging(state, identities, query).Run();
+}
+
+}  // namespace vswitch

@@ -1,0 +1,69 @@
+// dataplane/pipeline/judge.h
+//
+// Judge(): what the switch does with a new connection, and why: service, then
+// route or endpoint, then identities, then policy on egress and on ingress.
+// The first_packet stage acts on the answer; explain and probe show it.  There
+// is no other judge.
+//
+//   JudgeQuery query{.key = key, .in_port = pod_port};
+//   JudgeResult result = Judge(state, identities, query);
+//   if (result.drop == DropReason::kPolicyDenied) ... result.ingress.rule
+//
+// Policy sees the packet behind the service's translation: the backend's
+// address and port.  Pure: any thread that holds the generation.
+
+#ifndef VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_
+#define VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/base/drop_reason.h"
+#include "dataplane/base/flow_key.h"
+#include "dataplane/base/ids.h"
+#include "dataplane/forwarding/forwarding_state.h"
+#include "dataplane/policy/policy_table.h"
+#include "dataplane/tables/identity_table.h"
+
+namespace vswitch {
+
+struct JudgeQuery {
+  FlowKey key;  // of the connection's first packet, before translation
+  // The port it comes in by; kNoPort: the one that leads to its source.
+  PortId in_port = kNoPort;
+  // A connection that is judged again keeps its backend: its key behind the
+  // translation that was chosen when it began.
+  std::optional<FlowKey> kept_translation;
+};
+
+// One end of the connection as policy sees it.
+struct JudgedEnd {
+  IdentityId identity = kIdentityUnknown;
+  EndpointId endpoint = kNoEndpoint;  // kNoEndpoint: not on this node
+  PortId port = kNoPort;              // that leads to it
+};
+
+struct JudgeResult {
+  DropReason drop = DropReason::kNone;  // kNone: it is forwarded
+  FlowKey translated;                   // the key as it leaves
+  bool is_service = false;              // went to a service's address
+  uint32_t service = 0;                 // its number, if is_service
+  JudgedEnd source;
+  JudgedEnd destination;
+  // The two verdicts; one that was not asked says allowed, kNoRule.
+  bool asked_egress = false;
+  bool asked_ingress = false;
+  PolicyVerdict egress{.allowed = true};
+  PolicyVerdict ingress{.allowed = true};
+  // The rule that decided: the denying one, else that of ingress, else that of
+  // egress; kNoRule when none did.
+  RuleId rule = kNoRule;
+};
+
+// Returns what becomes of a connection that begins with query.key.
+JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,
+                  const JudgeQuery& query);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_

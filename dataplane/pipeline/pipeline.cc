@@ -1,0 +1,62 @@
+// Pipeline: the whole path of a packet.
+
+#include "dataplane/pipeline/pipeline.h"
+
+#include <algorithm>
+
+#include "dataplane/conntrack/connection_table.h"
+#include "dataplane/packet/packet.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/stages.h"
+
+namespace vswitch {
+namespace {
+
+// Entries of the connection table that one call of Housekeep() visits: about
+// as long as one burst takes.
+constexpr uint32_t kExpireBudget = 64;
+
+void CountReceived(PipelineContext& context, PortId in,
+                   std::span<rte_mbuf* const> packets) {
+  PortCounters& counters = context.counters(in);
+  uint64_t bytes = 0;
+  for (const rte_mbuf* packet : packets) bytes += PacketBytes(*packet);
+  Add(counters.rx_packets, packets.size());
+  Add(counters.rx_bytes, bytes);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const PipelineEnvironment& environment)
+    : context_(std::make_unique<PipelineContext>(environment)),
+      burst_(std::make_unique<Burst>()) {}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::Run(const ForwardingState& state, PortId in,
+                   std::span<rte_mbuf* const> packets, uint64_t now_ns) {
+  while (!packets.empty()) {
+    const auto received =
+        packets.first(std::min<size_t>(packets.size(), kBurstPackets));
+    packets = packets.subspan(received.size());
+    CountReceived(*context_, in, received);
+    burst_->Start(state, in, received, now_ns);
+    for (const Stage& stage : kStages) stage.run(*context_, *burst_);
+  }
+}
+
+void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns) {
+  const PipelineEnvironment& environment = context_->environment;
+  if (!environment.connections->ExpireIsDue(environment.worker, now_ns)) {
+    return;
+  }
+  const ExpireResult result = environment.connections->Expire(
+      environment.worker, now_ns, state.settings().timeouts, kExpireBudget);
+  for (uint32_t reason = 0; reason < kDeleteReasonCount; ++reason) {
+    Add(context_->counters().connections_deleted[reason],
+        result.deleted[reason]);
+  }
+}
+
+}  // namespace vswitch

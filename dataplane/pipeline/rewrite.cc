@@ -1,0 +1,74 @@
+// Stage rewrite: makes each packet what leaves.  A segment of a kernel's
+// segmentation offload stays whole and keeps its partial checksum; only its
+// headers change.
+
+#include "dataplane/packet/rewrite.h"
+
+#include "dataplane/packet/headers.h"
+#include "dataplane/packet/packet.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/related.h"
+#include "dataplane/pipeline/stages.h"
+
+namespace vswitch {
+namespace {
+
+// Returns the bytes of the largest IP packet that arrives at the receiver: of
+// a segment to be cut, one of its parts.
+uint32_t LargestIpBytes(const rte_mbuf& packet, const PacketMeta& meta) {
+  if (packet.tso_segsz == 0) return meta.packet_bytes - meta.l3_offset;
+  const uint32_t header_bytes = meta.headers_end - meta.l3_offset;
+  return header_bytes + packet.tso_segsz;
+}
+
+void Translate(rte_mbuf& packet, PacketMeta& meta, const Burst& burst,
+               uint32_t slot, const ConnectionView& view) {
+  if (meta.icmp == IcmpKind::kError) {
+    TranslateRelated(packet, meta, view);
+    return;
+  }
+  const FlowKey& leaving = burst.leaving_keys[slot];
+  if (leaving == burst.keys[slot]) return;
+  RewriteFlow(packet, meta,
+              meta.icmp == IcmpKind::kQuery
+                  ? PacketKeyOfQuery(leaving, meta.icmp_type)
+                  : leaving);
+}
+
+}  // namespace
+
+void RunRewrite(PipelineContext& context, Burst& burst) {
+  const MacAddress& gateway_mac = burst.state->settings().gateway_mac;
+  burst.KeepIf([&](uint32_t slot) {
+    rte_mbuf& packet = *burst.packets[slot];
+    PacketMeta& meta = burst.metas[slot];
+    const PortRecord* out = burst.state->port(meta.out_port);
+    // Verdicts of this generation only name ports that it has.
+    if (out == nullptr) {
+      context.Drop(burst, slot, DropReason::kHostUnreachable);
+      return false;
+    }
+    if (LargestIpBytes(packet, meta) > out->mtu) {
+      // RFC 1191 3 and RFC 8201; IPv4 without DF is answered likewise, and not
+      // cut: the senders here are hosts that heed it.
+      SendIcmpError(context, burst, slot, IcmpError::kPacketTooBig, out->mtu);
+      context.Drop(burst, slot, DropReason::kMtuExceeded);
+      return false;
+    }
+    // What stands behind the packet's end in the frame may be somebody's
+    // secret (CVE-2003-0001).
+    if (PacketBytes(packet) > meta.packet_bytes) {
+      TrimPacket(packet, meta.packet_bytes);
+    }
+    Translate(packet, meta, burst, slot, burst.View(slot));
+    DecrementTtl(packet, meta);
+    SetMacAddresses(packet, out->peer_mac, gateway_mac);
+    SetTransmitOffloads(packet, meta);
+    return true;
+  });
+}
+
+}  // namespace vswitch

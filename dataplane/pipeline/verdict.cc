@@ -1,0 +1,77 @@
+// Verdicts of known connections.
+
+#include "dataplane/pipeline/verdict.h"
+
+#include "dataplane/pipeline/flow_keys.h"
+
+namespace vswitch {
+namespace {
+
+bool IsBefore(uint32_t generation, uint64_t limit) {
+  return static_cast<int32_t>(static_cast<uint32_t>(limit) - generation) > 0;
+}
+
+}  // namespace
+
+bool IsVerdictCurrent(const ForwardingState& state,
+                      const RevisionTable& revisions,
+                      const ConnectionRecord& record) {
+  const uint32_t judged = record.judgement.generation;
+  if (IsBefore(judged, state.settings().judge_again_before) ||
+      revisions.IsStale(record.original_source, record.original_destination,
+                        judged)) {
+    return false;
+  }
+  // Behind a translation the ends have other addresses as well.
+  if ((record.reply_source != record.original_destination ||
+       record.reply_destination != record.original_source) &&
+      revisions.IsStale(record.reply_source, record.reply_destination,
+                        judged)) {
+    return false;
+  }
+  // A port that is gone without a mark on its addresses.
+  const auto& out_port = record.judgement.out_port;
+  return IsDenied(record.judgement) || (state.port(out_port[0]) != nullptr &&
+                                        state.port(out_port[1]) != nullptr);
+}
+
+void TakeJudgement(const Judgement& judgement, FlowDirection direction,
+                   PacketMeta& meta) {
+  meta.out_port = judgement.out_port[static_cast<uint8_t>(direction)];
+  meta.direction = static_cast<uint8_t>(direction);
+  meta.rule = judgement.rule;
+  meta.source_identity = judgement.source_identity;
+  meta.source_endpoint = judgement.source_endpoint;
+  meta.destination_identity = judgement.destination_identity;
+  meta.destination_endpoint = judgement.destination_endpoint;
+  if (direction == FlowDirection::kReply) {
+    std::swap(meta.source_identity, meta.destination_identity);
+    std::swap(meta.source_endpoint, meta.destination_endpoint);
+  }
+}
+
+DropReason FollowConnection(PipelineContext& context, Burst& burst,
+                            uint32_t slot) {
+  const PacketMeta& meta = burst.metas[slot];
+  ConnectionView& view = burst.View(slot);
+  // An error is about the connection, not of it, and shall not keep it alive
+  // (RFC 5508 REQ-5).
+  if (meta.icmp == IcmpKind::kError) return DropReason::kNone;
+  if (meta.icmp == IcmpKind::kQuery &&
+      view.direction == FlowDirection::kReply &&
+      IsIcmpRequest(meta.key.protocol, meta.icmp_type)) {
+    return DropReason::kConnectionInvalid;
+  }
+  ConnectionTable& connections = *context.environment.connections;
+  // A later fragment has no TCP header.
+  const bool has_header = meta.fragment != FragmentKind::kLater ||
+                          meta.key.protocol != IpProtocol::kTcp;
+  if (has_header &&
+      connections.Track(view, meta.tcp_flags) == TrackAction::kInvalid) {
+    return DropReason::kConnectionInvalid;
+  }
+  connections.Touch(view, meta.packet_bytes, burst.now_ns);
+  return DropReason::kNone;
+}
+
+}  // namespace vswitch

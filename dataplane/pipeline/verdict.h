@@ -1,0 +1,56 @@
+// dataplane/pipeline/verdict.h
+//
+// What a connection's entry says about its verdict: whether it is still
+// current, and whether it was "no".  Shared by the stages connections and
+// first_packet.
+//
+// A connection that policy cut keeps its entry, without ports to leave by:
+// forgetting it would let the next answer begin a connection of its own the
+// other way round.  It goes on when policy allows it again, and is forgotten
+// when its time is over, since what is dropped does not count as life.
+//
+// Pure functions: worker thread.
+
+#ifndef VSWITCH_DATAPLANE_PIPELINE_VERDICT_H_
+#define VSWITCH_DATAPLANE_PIPELINE_VERDICT_H_
+
+#include "dataplane/base/drop_reason.h"
+#include "dataplane/conntrack/connection.h"
+#include "dataplane/forwarding/forwarding_state.h"
+#include "dataplane/packet/packet_meta.h"
+#include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/tables/revision_table.h"
+
+namespace vswitch {
+
+// Whether no change since the entry was judged can affect it.
+bool IsVerdictCurrent(const ForwardingState& state,
+                      const RevisionTable& revisions,
+                      const ConnectionRecord& record);
+
+// Whether the verdict of the entry is "dropped".
+inline bool IsDenied(const Judgement& judgement) {
+  return judgement.out_port[0] == kNoPort && judgement.out_port[1] == kNoPort;
+}
+
+// Why packets of a connection whose verdict is "dropped" are dropped.
+inline DropReason DeniedReason(const Judgement& judgement) {
+  return judgement.rule == kNoRule ? DropReason::kPolicyDenied
+                                   : DropReason::kPolicyDenyRule;
+}
+
+// Notes in the packet's metadata what the entry says: where it leaves, whose
+// it is and which rule decided.
+void TakeJudgement(const Judgement& judgement, FlowDirection direction,
+                   PacketMeta& meta);
+
+// Does what remains once the verdict of a known connection is "allowed": the
+// packet moves the connection's state on and is counted.  Returns why it goes
+// no further, or kNone.
+DropReason FollowConnection(PipelineContext& context, Burst& burst,
+                            uint32_t slot);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_PIPELINE_VERDICT_H_
