@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -152,7 +153,7 @@ void CheckPass(const Input& input, const GoldenDirective& wanted) {
 
 class ParserCase : public testing::Test {
  public:
-  explicit ParserCase(const GoldenCase& golden) : golden_(golden) {}
+  explicit ParserCase(GoldenCase golden) : golden_(std::move(golden)) {}
 
   void TestBody() override {
     SCOPED_TRACE(golden_.where);
@@ -188,7 +189,7 @@ class ParserCase : public testing::Test {
   }
 
  private:
-  const GoldenCase& golden_;
+  const GoldenCase golden_;
 };
 
 // Registers one test for each case of the file at `path`.
@@ -199,10 +200,10 @@ bool RegisterFile(const std::string& path) {
                  cases.status().ToString().c_str());
     return false;
   }
-  for (const GoldenCase& one : *new std::vector<GoldenCase>(*cases)) {
+  for (const GoldenCase& one : *cases) {
     testing::RegisterTest("ParserGolden", GoldenTestName(one.name).c_str(),
                           nullptr, nullptr, __FILE__, __LINE__,
-                          [&one] { return new ParserCase(one); });
+                          [one] { return new ParserCase(one); });
   }
   return true;
 }

@@ -2,6 +2,7 @@
 
 #include "test/testing/fake_packet_pool.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -56,7 +57,8 @@ rte_mbuf* FakePacketPool::Make(std::span<const uint8_t> bytes,
   auto add = [&](std::span<const uint8_t> part) {
     rte_mbuf* segment = NewSegment(part.size());
     if (segment == nullptr) return false;
-    std::memcpy(segment->buf_addr, part.data(), part.size());
+    std::copy(part.begin(), part.end(),
+              static_cast<uint8_t*>(segment->buf_addr));
     segment->data_len = static_cast<uint16_t>(part.size());
     if (head == nullptr) {
       head = segment;
