@@ -1,0 +1,46 @@
+// controlplane/compile/service_compiler.h
+//
+// CompileServices(): Services and their EndpointSlices as a service table.
+//
+// Backends are the ready endpoints; when a service has none of these, those
+// that are terminating but still serve (Kubernetes' rule for endpoints on their
+// way out).  A port finds its backends by port name and protocol, a cluster IP
+// by its family.
+//
+// Control thread only.
+
+#ifndef VSWITCH_CONTROLPLANE_COMPILE_SERVICE_COMPILER_H_
+#define VSWITCH_CONTROLPLANE_COMPILE_SERVICE_COMPILER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "controlplane/compile/address_owners.h"
+#include "controlplane/model/desired_state.h"
+#include "dataplane/base/address.h"
+#include "dataplane/base/ids.h"
+
+namespace vswitch {
+
+struct CompiledServices {
+  std::string blob;
+  // What each cluster IP leads to; differs when its connections must be judged
+  // again.
+  std::map<IpAddress, std::string> by_address;
+  absl::flat_hash_map<uint32_t, std::string> names;  // "demo/web:80"
+};
+
+// `endpoint_of` returns the endpoint of an address of this node's pods, or
+// kNoEndpoint.  Claims the cluster IPs in `owners`.
+absl::StatusOr<CompiledServices> CompileServices(
+    const DesiredState& desired, const std::string& node_name,
+    uint64_t maglev_seed, AddressOwners& owners,
+    const std::function<EndpointId(const IpAddress&)>& endpoint_of);
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_CONTROLPLANE_COMPILE_SERVICE_COMPILER_H_
