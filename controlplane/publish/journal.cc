@@ -79,26 +79,6 @@ absl::StatusOr<int> OpenLocked(const std::string& path, int flags) {
   return fd;
 }
 
-storage::JournalRecord MakeRecord(const JournalEntry& entry) {
-  storage::JournalRecord record;
-  record.set_transaction(entry.state->transaction);
-  for (const ObjectResult& result : entry.change->results) {
-    if (result.outcome == ObjectOutcome::kDeleted) {
-      *record.add_deletes() = ToProto(result.key);
-    } else if (result.outcome == ObjectOutcome::kCreated ||
-               result.outcome == ObjectOutcome::kUpdated) {
-      *record.add_upserts() =
-          ToProto(*entry.state->desired.FindObject(result.key));
-    }
-  }
-  if (entry.change->epoch_raised) {
-    storage::ManagerEpoch* epoch = record.add_epochs();
-    epoch->set_manager(entry.manager);
-    epoch->set_epoch(entry.state->manager_epochs.at(entry.manager));
-  }
-  return record;
-}
-
 storage::JournalRecord MakeSnapshot(const StoredState& state) {
   storage::JournalRecord record;
   record.set_transaction(state.transaction);
@@ -133,6 +113,26 @@ absl::Status Replay(const storage::JournalRecord& record, StoredState& state) {
 }
 
 }  // namespace
+
+std::string EncodeChange(const StoredState& state, const StateChange& change,
+                         const std::string& manager) {
+  storage::JournalRecord record;
+  record.set_transaction(state.transaction);
+  for (const ObjectResult& result : change.results) {
+    if (result.outcome == ObjectOutcome::kDeleted) {
+      *record.add_deletes() = ToProto(result.key);
+    } else if (result.outcome == ObjectOutcome::kCreated ||
+               result.outcome == ObjectOutcome::kUpdated) {
+      *record.add_upserts() = ToProto(*state.desired.FindObject(result.key));
+    }
+  }
+  if (change.epoch_raised) {
+    storage::ManagerEpoch* epoch = record.add_epochs();
+    epoch->set_manager(manager);
+    epoch->set_epoch(state.manager_epochs.at(manager));
+  }
+  return EncodeRecord(record);
+}
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(
     const std::string& directory, StoredState* state) {
@@ -173,15 +173,7 @@ absl::Status Journal::Read(StoredState* state) {
   return absl::OkStatus();
 }
 
-absl::Status Journal::Append(std::span<const JournalEntry> entries) {
-  std::string bytes;
-  for (const JournalEntry& entry : entries) {
-    bytes += EncodeRecord(MakeRecord(entry));
-  }
-  return bytes.empty() ? absl::OkStatus() : Write(bytes);
-}
-
-absl::Status Journal::Write(const std::string& bytes) {
+absl::Status Journal::Append(const std::string& records) {
   std::string path = PathIn(directory_);
   if (failed_) {
     // After a failed fsync the kernel may have forgotten the dirty pages, so
@@ -189,7 +181,7 @@ absl::Status Journal::Write(const std::string& bytes) {
     return absl::UnavailableError(absl::StrCat(
         path, ": an earlier write failed; restart the control plane"));
   }
-  absl::Status status = WriteAll(fd_, bytes, path);
+  absl::Status status = WriteAll(fd_, records, path);
   if (status.ok() && fdatasync(fd_) != 0) {
     failed_ = true;
     return ErrnoStatus("cannot sync", path);
@@ -198,7 +190,7 @@ absl::Status Journal::Write(const std::string& bytes) {
     failed_ = ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0;
     return status;
   }
-  file_bytes_ += bytes.size();
+  file_bytes_ += records.size();
   return absl::OkStatus();
 }
 

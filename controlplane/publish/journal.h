@@ -14,7 +14,7 @@
 // damage, not a torn tail, and is refused as DATA_LOSS.
 //
 //   ASSIGN_OR_RETURN(auto journal, Journal::Open("/var/lib/vswitch", &state));
-//   RETURN_IF_ERROR(journal->Append({&change, 1}));
+//   RETURN_IF_ERROR(journal->Append(EncodeChange(state, change, "cli")));
 //
 // Control thread only.  One process at a time holds the file.
 
@@ -23,21 +23,16 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "controlplane/publish/stored_state.h"
 
 namespace vswitch {
 
-// A change and the state that it led to.
-struct JournalEntry {
-  const StoredState* state = nullptr;
-  const StateChange* change = nullptr;
-  std::string manager;
-};
+// Returns the record of `change`, by `manager`, which led to `state`.
+std::string EncodeChange(const StoredState& state, const StateChange& change,
+                         const std::string& manager);
 
 class Journal {
  public:
@@ -49,8 +44,8 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Makes the entries durable, all or (after an error) none.
-  absl::Status Append(std::span<const JournalEntry> entries);
+  // Makes records of EncodeChange() durable, all or (after an error) none.
+  absl::Status Append(const std::string& records);
 
   // Whether Compact() is worth its while.
   bool WantsCompaction() const;
@@ -63,7 +58,6 @@ class Journal {
  private:
   Journal(std::string directory, int fd) : directory_(directory), fd_(fd) {}
   absl::Status Read(StoredState* state);
-  absl::Status Write(const std::string& bytes);
 
   std::string directory_;
   int fd_;

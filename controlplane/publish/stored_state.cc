@@ -43,20 +43,18 @@ bool SameRequest(const Object& a, const Object& b) {
   return google::protobuf::util::MessageDifferencer::Equals(left, right);
 }
 
-absl::Status RaiseEpoch(const Manager& manager, StoredState& state,
-                        StateChange& change) {
-  uint64_t& highest = state.manager_epochs[manager.name];
-  if (manager.epoch < highest) {
-    return FaultStatus(
-        absl::StatusCode::kFailedPrecondition,
-        Fault{std::nullopt, "manager.epoch",
-              absl::StrCat("manager \"", manager.name, "\" writes with epoch ",
-                           manager.epoch, ", lower than epoch ", highest,
-                           " that a newer leader has written with")});
+absl::Status CheckEpoch(const Manager& manager, const StoredState& state) {
+  auto highest = state.manager_epochs.find(manager.name);
+  if (highest == state.manager_epochs.end() ||
+      manager.epoch >= highest->second) {
+    return absl::OkStatus();
   }
-  change.epoch_raised = manager.epoch > highest;
-  highest = manager.epoch;
-  return absl::OkStatus();
+  return FaultStatus(
+      absl::StatusCode::kFailedPrecondition,
+      Fault{std::nullopt, "manager.epoch",
+            absl::StrCat("manager \"", manager.name, "\" writes with epoch ",
+                         manager.epoch, ", lower than epoch ", highest->second,
+                         " that a newer leader has written with")});
 }
 
 // Checks whether `manager` may change `present`.
@@ -71,24 +69,38 @@ void CheckOwner(const Transaction& transaction, const Object& present,
                             "\"; a forced write takes it over"));
 }
 
-ObjectResult Upsert(const Transaction& transaction, const Object& wanted,
-                    StoredState& state, Refusals& refusals) {
+void CheckUpsert(const Transaction& transaction, const Object& wanted,
+                 const StoredState& state, Refusals& refusals) {
   ObjectKey key = DesiredState::KeyOf(wanted);
   const Object* present = state.desired.FindObject(key);
-  uint64_t present_version = present == nullptr ? 0 : present->metadata.version;
-  if (wanted.metadata.version != 0 &&
-      wanted.metadata.version != present_version) {
+  uint64_t version = present == nullptr ? 0 : present->metadata.version;
+  if (wanted.metadata.version != 0 && wanted.metadata.version != version) {
     refusals.Add(absl::StatusCode::kAborted, key, "metadata.version",
                  absl::StrCat("is ", wanted.metadata.version,
                               " in the request, but the resource has version ",
-                              present_version, "; read it again"));
+                              version, "; read it again"));
   }
+  if (present != nullptr) CheckOwner(transaction, *present, refusals);
+}
+
+void CheckDelete(const Transaction& transaction, const ObjectKey& key,
+                 const StoredState& state, Refusals& refusals) {
+  const Object* present = state.desired.FindObject(key);
   if (present != nullptr) {
     CheckOwner(transaction, *present, refusals);
-    if (present->metadata.owner == transaction.manager.name &&
-        SameRequest(*present, wanted)) {
-      return {key, ObjectOutcome::kUnchanged, present_version};
-    }
+  } else if (!transaction.ignore_missing) {
+    refusals.Add(absl::StatusCode::kNotFound, key, "", "does not exist");
+  }
+}
+
+ObjectResult Upsert(const Transaction& transaction, const Object& wanted,
+                    StoredState& state) {
+  ObjectKey key = DesiredState::KeyOf(wanted);
+  const Object* present = state.desired.FindObject(key);
+  if (present != nullptr &&
+      present->metadata.owner == transaction.manager.name &&
+      SameRequest(*present, wanted)) {
+    return {key, ObjectOutcome::kUnchanged, present->metadata.version};
   }
   ObjectOutcome outcome =
       present == nullptr ? ObjectOutcome::kCreated : ObjectOutcome::kUpdated;
@@ -97,20 +109,6 @@ ObjectResult Upsert(const Transaction& transaction, const Object& wanted,
   object.metadata.version = state.transaction + 1;
   state.desired.Upsert(std::move(object));
   return {key, outcome, state.transaction + 1};
-}
-
-ObjectResult Delete(const Transaction& transaction, const ObjectKey& key,
-                    StoredState& state, Refusals& refusals) {
-  const Object* present = state.desired.FindObject(key);
-  if (present == nullptr) {
-    if (!transaction.ignore_missing) {
-      refusals.Add(absl::StatusCode::kNotFound, key, "", "does not exist");
-    }
-    return {key, ObjectOutcome::kMissing, 0};
-  }
-  CheckOwner(transaction, *present, refusals);
-  state.desired.Erase(key);
-  return {key, ObjectOutcome::kDeleted, 0};
 }
 
 }  // namespace
@@ -125,16 +123,28 @@ bool StateChange::HasObjectChanges() const {
 
 absl::StatusOr<StateChange> Change(const Transaction& transaction,
                                    StoredState& state) {
-  StateChange change;
-  RETURN_IF_ERROR(RaiseEpoch(transaction.manager, state, change));
+  RETURN_IF_ERROR(CheckEpoch(transaction.manager, state));
   Refusals refusals;
   for (const Object& object : transaction.upserts) {
-    change.results.push_back(Upsert(transaction, object, state, refusals));
+    CheckUpsert(transaction, object, state, refusals);
   }
   for (const ObjectKey& key : transaction.deletes) {
-    change.results.push_back(Delete(transaction, key, state, refusals));
+    CheckDelete(transaction, key, state, refusals);
   }
   RETURN_IF_ERROR(refusals.status());
+
+  StateChange change;
+  uint64_t& epoch = state.manager_epochs[transaction.manager.name];
+  change.epoch_raised = transaction.manager.epoch > epoch;
+  epoch = transaction.manager.epoch;
+  for (const Object& object : transaction.upserts) {
+    change.results.push_back(Upsert(transaction, object, state));
+  }
+  for (const ObjectKey& key : transaction.deletes) {
+    bool existed = state.desired.Erase(key);
+    change.results.push_back(
+        {key, existed ? ObjectOutcome::kDeleted : ObjectOutcome::kMissing, 0});
+  }
   if (change.IsDurable()) ++state.transaction;
   return change;
 }

@@ -3,8 +3,7 @@
 // StoredState: everything that is durable, and the rules by which a transaction
 // changes it: owners, fencing epochs, versions, and what exists.
 //
-//   StoredState next = current;                       // whole or absent
-//   ASSIGN_OR_RETURN(StateChange change, Change(transaction, next));
+//   ASSIGN_OR_RETURN(StateChange change, Change(transaction, state));
 //
 // Values: any thread.
 
@@ -56,8 +55,7 @@ struct StateChange {
 // Applies `transaction` to `state`.  Reports every refusal together, with one
 // code: FAILED_PRECONDITION for an epoch that is too low, PERMISSION_DENIED for
 // an object of another owner, NOT_FOUND for a deletion of what is not there,
-// ABORTED for an object that has another version.  After an error `state` is
-// to be thrown away.
+// ABORTED for an object that has another version; `state` is unchanged then.
 absl::StatusOr<StateChange> Change(const Transaction& transaction,
                                    StoredState& state);
 
