@@ -124,8 +124,13 @@ void StoreSctpCrc(rte_mbuf& packet, const PacketMeta& meta) {
   std::memcpy(HeaderAt<SctpHeader>(packet, meta.l4_offset)->crc32c, &crc, 4);
 }
 
-// Returns whether the quoted bytes reach the checksum field.
+// Returns whether the quoted bytes reach the checksum field.  ICMP of the other
+// family is opaque.
 bool QuotesChecksum(const IcmpInner& inner) {
+  if (inner.key.protocol ==
+      (inner.key.source.IsIpv4() ? IpProtocol::kIcmpv6 : IpProtocol::kIcmp)) {
+    return false;
+  }
   uint32_t wanted = inner.key.protocol == IpProtocol::kTcp
                         ? kTcpChecksumOffset + 2
                         : sizeof(UdpHeader);

@@ -274,6 +274,21 @@ TEST_P(RewriteTest, InnerPacketWithoutItsChecksumQuoted) {
   ExpectPacket(text("src={client} dst={backend}", "9c401f90"));
 }
 
+TEST_P(RewriteTest, InnerPacketOfAnOpaqueProtocol) {
+  // ICMP of the other family has no checksum that we know.
+  auto text = [&](const char* addresses) {
+    return absl::StrCat("eth / {ip} / {icmp} type={unreachable} / {ip} ",
+                        addresses, IsIpv4() ? " proto=58" : " next=1",
+                        " / data 9");
+  };
+  Take(text(""));
+  IcmpInner inner = ReadIcmpInner(*packet_, meta_);
+  FlowKey to = Translated();
+  to.protocol = inner.key.protocol;
+  RewriteIcmpInner(*packet_, meta_, inner, to);
+  ExpectPacket(text("src={client} dst={backend}"));
+}
+
 TEST_P(RewriteTest, EveryTtlIsLoweredByOne) {
   for (int ttl = 1; ttl < 256; ++ttl) {
     auto text = [&](int value) {
@@ -284,6 +299,30 @@ TEST_P(RewriteTest, EveryTtlIsLoweredByOne) {
     ExpectPacket(text(ttl - 1));
     EXPECT_EQ(meta_.ttl, ttl);
   }
+}
+
+TEST_P(RewriteTest, CompletesTheChecksumOfEachProtocol) {
+  for (std::string l4 : {"tcp / data 9", "udp / data 9", "udp len=10 / data 9",
+                         "udplite / data 9", "udplite cov=9 / data 9",
+                         "sctp / hex 0a000004", "{icmp} / data 9"}) {
+    Take("eth / {ip} / " + l4);
+    const std::vector<uint8_t> wanted = BytesOf(*packet_);
+    uint32_t changed = meta_.l4_offset + 8 + (l4[0] == 't' ? 8 : 0);
+    if (l4[0] == 'u') changed = meta_.l4_offset + 6;
+    if (l4[0] == '{') changed = meta_.l4_offset + 2;
+    Data(*packet_)[changed] ^= 0x3c;
+    CompleteL4Checksum(*packet_, meta_);
+    EXPECT_EQ(PacketToText(BytesOf(*packet_)), PacketToText(wanted));
+  }
+}
+
+TEST_P(RewriteTest, AsksForNothingWithoutAChecksumToComplete) {
+  Take("eth / {ip} / {icmp} / data 9");
+  packet_->tso_segsz = 40;
+  SetTransmitOffloads(*packet_, meta_);
+  EXPECT_EQ(packet_->tso_segsz, 0);
+  EXPECT_EQ(packet_->ol_flags,
+            IsIpv4() ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 }
 
 TEST_P(RewriteTest, SetsMacAddresses) {

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -192,8 +193,26 @@ class ParserCase : public testing::Test {
   const GoldenCase golden_;
 };
 
-// Registers one test for each case of the file at `path`.
-bool RegisterFile(const std::string& path) {
+// Every reason of the parse stage has a case: a new one cannot be forgotten.
+class EveryReasonHasACase : public testing::Test {
+ public:
+  explicit EveryReasonHasACase(std::set<std::string> reasons)
+      : reasons_(std::move(reasons)) {}
+
+  void TestBody() override {
+    for (const DropReasonInfo& info : DropReasons()) {
+      if (info.stage != DropStage::kParse) continue;
+      EXPECT_EQ(reasons_.count(std::string(info.name)), 1u) << info.name;
+    }
+  }
+
+ private:
+  const std::set<std::string> reasons_;
+};
+
+// Registers one test for each case of the file at `path`; adds the reasons that
+// they expect to `reasons`.
+bool RegisterFile(const std::string& path, std::set<std::string>& reasons) {
   auto cases = ReadGoldenFile(path);
   if (!cases.ok() || cases->empty()) {
     std::fprintf(stderr, "%s: %s\n", path.c_str(),
@@ -204,6 +223,9 @@ bool RegisterFile(const std::string& path) {
     testing::RegisterTest("ParserGolden", GoldenTestName(one.name).c_str(),
                           nullptr, nullptr, __FILE__, __LINE__,
                           [one] { return new ParserCase(one); });
+    for (const GoldenDirective& directive : one.directives) {
+      if (directive.words[0] == "drop") reasons.insert(directive.text);
+    }
   }
   return true;
 }
@@ -214,8 +236,13 @@ bool RegisterFile(const std::string& path) {
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   if (argc < 2) return 1;  // no case would look like success
+  std::set<std::string> reasons;
   for (int i = 1; i < argc; ++i) {
-    if (!vswitch::RegisterFile(argv[i])) return 1;
+    if (!vswitch::RegisterFile(argv[i], reasons)) return 1;
   }
+  testing::RegisterTest("ParserGolden", "EveryReasonHasACase", nullptr, nullptr,
+                        __FILE__, __LINE__, [reasons] {
+                          return new vswitch::EveryReasonHasACase(reasons);
+                        });
   return RUN_ALL_TESTS();
 }
