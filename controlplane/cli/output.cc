@@ -26,8 +26,10 @@ bool NeedsQuotes(const std::string& text) {
     if (lower == word) return true;
   }
   if (text.empty()) return true;
-  // Numbers, dates, versions, addresses like 10:20 in base 60.
-  return text.find_first_not_of("0123456789+-.eExXoabcdfABCDF_:") ==
+  // Numbers, and MAC addresses, which base 60 could be seen in; what has two
+  // dots is neither.
+  return std::count(text.begin(), text.end(), '.') < 2 &&
+         text.find_first_not_of("0123456789+-.eExXoabcdfABCDF_:") ==
              std::string::npos &&
          text.find_first_of("0123456789") != std::string::npos;
 }

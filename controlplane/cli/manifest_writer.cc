@@ -1,0 +1,293 @@
+// Resources of the API back into Kubernetes' form.
+
+#include "controlplane/cli/manifest_writer.h"
+
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "controlplane/cli/kinds.h"
+#include "controlplane/cli/spellings.h"
+
+namespace vswitch {
+namespace {
+
+void Set(Json& object, const char* name, const std::string& text) {
+  if (!text.empty()) object[name] = text;
+}
+
+void Set(Json& object, const char* name, uint64_t number) {
+  if (number != 0) object[name] = number;
+}
+
+template <typename List>
+void SetList(Json& object, const char* name, const List& list) {
+  for (const auto& element : list) object[name].push_back(element);
+}
+
+// Protobuf's maps have no order; ours is that of the keys.
+template <typename Map>
+void SetMap(Json& object, const char* name, const Map& map) {
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>(map.begin(), map.end())) {
+    object[name][key] = value;
+  }
+}
+
+std::string ProtocolText(v1::Protocol protocol) {
+  const std::string text = Spell(kProtocolSpellings, protocol);
+  return text.empty() ? "TCP" : text;
+}
+
+Json Metadata(const v1::Metadata& metadata) {
+  Json json;
+  Set(json, "name", metadata.name());
+  Set(json, "namespace", metadata.namespace_());
+  SetMap(json, "labels", metadata.labels());
+  SetMap(json, "annotations", metadata.annotations());
+  if (metadata.version() != 0) {
+    json["resourceVersion"] = absl::StrCat(metadata.version());
+  }
+  if (!metadata.owner().empty()) {
+    json["managedFields"] = Json::array({{{"manager", metadata.owner()}}});
+  }
+  return json;
+}
+
+Json Selector(const v1::LabelSelector& selector) {
+  Json json = Json::object();
+  SetMap(json, "matchLabels", selector.match_labels());
+  for (const auto& requirement : selector.match_expressions()) {
+    Json item;
+    item["key"] = requirement.key();
+    item["operator"] =
+        Spell(kSelectorOperatorSpellings, requirement.operator_());
+    SetList(item, "values", requirement.values());
+    json["matchExpressions"].push_back(item);
+  }
+  return json;
+}
+
+void AddPod(const v1::Pod& pod, Json& object) {
+  Json spec = Json::object();
+  Set(spec, "nodeName", pod.node_name());
+  Set(spec, "serviceAccountName", pod.service_account_name());
+  if (pod.host_network()) spec["hostNetwork"] = true;
+  Json ports = Json::array();
+  for (const auto& port : pod.container_ports()) {
+    Json item;
+    Set(item, "name", port.name());
+    item["protocol"] = ProtocolText(port.protocol());
+    item["containerPort"] = port.container_port();
+    ports.push_back(item);
+  }
+  if (!ports.empty()) {
+    // Whose container a port is makes no difference to a switch.
+    spec["containers"] = Json::array({{{"name", "all"}, {"ports", ports}}});
+  }
+  if (!spec.empty()) object["spec"] = spec;
+  Json status = Json::object();
+  Set(status, "phase", Spell(kPodPhaseSpellings, pod.phase()));
+  if (!pod.pod_ips().empty()) status["podIP"] = pod.pod_ips(0);
+  for (const auto& address : pod.pod_ips()) {
+    status["podIPs"].push_back({{"ip", address}});
+  }
+  if (!status.empty()) object["status"] = status;
+}
+
+void AddService(const v1::Service& service, Json& object) {
+  Json spec = Json::object();
+  Set(spec, "type", Spell(kServiceTypeSpellings, service.type()));
+  spec["clusterIP"] =
+      service.cluster_ips().empty() ? "None" : service.cluster_ips(0);
+  SetList(spec, "clusterIPs", service.cluster_ips());
+  for (const auto& port : service.ports()) {
+    Json item;
+    Set(item, "name", port.name());
+    item["protocol"] = ProtocolText(port.protocol());
+    item["port"] = port.port();
+    Set(item, "nodePort", port.node_port());
+    spec["ports"].push_back(item);
+  }
+  SetMap(spec, "selector", service.selector());
+  Set(spec, "sessionAffinity",
+      Spell(kSessionAffinitySpellings, service.session_affinity()));
+  if (service.session_affinity_timeout_seconds() != 0) {
+    spec["sessionAffinityConfig"]["clientIP"]["timeoutSeconds"] =
+        service.session_affinity_timeout_seconds();
+  }
+  Set(spec, "internalTrafficPolicy",
+      Spell(kTrafficPolicySpellings, service.internal_traffic_policy()));
+  Set(spec, "externalTrafficPolicy",
+      Spell(kTrafficPolicySpellings, service.external_traffic_policy()));
+  if (service.publish_not_ready_addresses()) {
+    spec["publishNotReadyAddresses"] = true;
+  }
+  object["spec"] = spec;
+}
+
+void AddEndpointSlice(const v1::EndpointSlice& slice, Json& object) {
+  Set(object, "addressType",
+      Spell(kAddressTypeSpellings, slice.address_type()));
+  object["endpoints"] = Json::array();
+  for (const auto& endpoint : slice.endpoints()) {
+    Json item;
+    SetList(item, "addresses", endpoint.addresses());
+    if (endpoint.has_ready()) item["conditions"]["ready"] = endpoint.ready();
+    if (endpoint.has_serving()) {
+      item["conditions"]["serving"] = endpoint.serving();
+    }
+    if (endpoint.has_terminating()) {
+      item["conditions"]["terminating"] = endpoint.terminating();
+    }
+    Set(item, "nodeName", endpoint.node_name());
+    if (!endpoint.target_pod().empty()) {
+      item["targetRef"] = {{"kind", "Pod"}, {"name", endpoint.target_pod()}};
+    }
+    object["endpoints"].push_back(item);
+  }
+  for (const auto& port : slice.ports()) {
+    Json item;
+    Set(item, "name", port.name());
+    item["protocol"] = ProtocolText(port.protocol());
+    item["port"] = port.port();
+    object["ports"].push_back(item);
+  }
+}
+
+template <typename Rules>
+void AddRules(const Rules& rules, const char* field, const char* peers_field,
+              Json& spec) {
+  for (const auto& rule : rules) {
+    Json item = Json::object();
+    for (const auto& peer : rule.peers()) {
+      Json json = Json::object();
+      if (peer.has_pod_selector()) {
+        json["podSelector"] = Selector(peer.pod_selector());
+      }
+      if (peer.has_namespace_selector()) {
+        json["namespaceSelector"] = Selector(peer.namespace_selector());
+      }
+      if (peer.has_ip_block()) {
+        json["ipBlock"]["cidr"] = peer.ip_block().cidr();
+        SetList(json["ipBlock"], "except", peer.ip_block().except());
+      }
+      item[peers_field].push_back(json);
+    }
+    for (const auto& port : rule.ports()) {
+      Json json;
+      json["protocol"] = ProtocolText(port.protocol());
+      Set(json, "port", port.port());
+      Set(json, "port", port.port_name());
+      Set(json, "endPort", port.end_port());
+      item["ports"].push_back(json);
+    }
+    spec[field].push_back(item);
+  }
+}
+
+void AddNetworkPolicy(const v1::NetworkPolicy& policy, Json& object) {
+  Json spec;
+  spec["podSelector"] = Selector(policy.pod_selector());
+  for (const int type : policy.policy_types()) {
+    spec["policyTypes"].push_back(Spell(kPolicyTypeSpellings, type));
+  }
+  AddRules(policy.ingress(), "ingress", "from", spec);
+  AddRules(policy.egress(), "egress", "to", spec);
+  object["spec"] = spec;
+}
+
+void AddNode(const v1::Node& node, Json& object) {
+  SetList(object["spec"], "podCIDRs", node.pod_cidrs());
+  for (const auto& address : node.addresses()) {
+    object["status"]["addresses"].push_back(
+        {{"type", "InternalIP"}, {"address", address}});
+  }
+  if (object["spec"].is_null()) object.erase("spec");
+}
+
+void AddPort(const v1::Port& port, Json& object) {
+  Json spec = Json::object();
+  Set(spec, "kind", Spell(kPortKindSpellings, port.kind()));
+  Set(spec, "driver", Spell(kPortDriverSpellings, port.driver()));
+  if (!port.pod_name().empty()) {
+    spec["pod"] = absl::StrCat(port.pod_namespace(), "/", port.pod_name());
+  }
+  Set(spec, "netns", port.netns());
+  Set(spec, "interface", port.interface_name());
+  Set(spec, "device", port.device());
+  Set(spec, "mac", port.mac());
+  Set(spec, "mtu", port.mtu());
+  SetList(spec, "addresses", port.addresses());
+  SetList(spec, "gateways", port.gateways());
+  SetList(spec, "routes", port.routes());
+  object["spec"] = spec;
+}
+
+void AddSettings(const v1::Settings& settings, Json& object) {
+  Json spec = Json::object();
+  Set(spec, "gatewayMAC", settings.gateway_mac());
+  Set(spec, "gatewayIPv4", settings.gateway_ipv4());
+  Set(spec, "gatewayIPv6", settings.gateway_ipv6());
+  Set(spec, "mtu", settings.mtu());
+  Set(spec, "timeoutProfile",
+      Spell(kTimeoutProfileSpellings, settings.timeout_profile()));
+  if (settings.has_icmp_errors_per_second()) {
+    spec["icmpErrorsPerSecond"] = settings.icmp_errors_per_second();
+  }
+  if (settings.has_icmp_errors_per_second_port()) {
+    spec["icmpErrorsPerSecondPerPort"] = settings.icmp_errors_per_second_port();
+  }
+  Set(spec, "maglevSeed", settings.maglev_seed());
+  object["spec"] = spec;
+}
+
+}  // namespace
+
+Json ToManifest(const v1::Resource& resource) {
+  Json object;
+  const KindInfo* info = KindOf(resource);
+  if (info != nullptr) {
+    object["apiVersion"] = std::string(info->api_version);
+    object["kind"] = std::string(info->name);
+  }
+  object["metadata"] = Metadata(resource.metadata());
+  switch (resource.spec_case()) {
+    case v1::Resource::kPod:
+      AddPod(resource.pod(), object);
+      break;
+    case v1::Resource::kService:
+      AddService(resource.service(), object);
+      break;
+    case v1::Resource::kEndpointSlice:
+      AddEndpointSlice(resource.endpoint_slice(), object);
+      break;
+    case v1::Resource::kNetworkPolicy:
+      AddNetworkPolicy(resource.network_policy(), object);
+      break;
+    case v1::Resource::kNode:
+      AddNode(resource.node(), object);
+      break;
+    case v1::Resource::kPort:
+      AddPort(resource.port(), object);
+      break;
+    case v1::Resource::kSettings:
+      AddSettings(resource.settings(), object);
+      break;
+    default:
+      break;
+  }
+  return object;
+}
+
+Json ToManifestList(
+    const google::protobuf::RepeatedPtrField<v1::Resource>& resources) {
+  Json list = {
+      {"apiVersion", "v1"}, {"kind", "List"}, {"items", Json::array()}};
+  for (const auto& resource : resources) {
+    list["items"].push_back(ToManifest(resource));
+  }
+  return list;
+}
+
+}  // namespace vswitch

@@ -1,0 +1,327 @@
+// vswitchctl drops, counters and connections: what the dataplane does.
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "controlplane/cli/command.h"
+#include "controlplane/cli/proto_json.h"
+#include "dataplane/base/status_macros.h"
+
+namespace vswitch {
+namespace {
+
+struct DropsOptions {
+  std::vector<std::string> ports;
+  std::vector<std::string> reasons;
+  uint32_t records = 5;
+  bool watch = false;
+};
+
+struct ConnectionsOptions {
+  std::string address;
+  std::string pod;
+  std::string protocol;
+  uint32_t port = 0;
+  uint64_t limit = 0;
+};
+
+std::string DropLine(const v1::DropRecord& record) {
+  const v1::Flow& flow = record.flow();
+  std::string line = absl::StrCat(
+      TimeText(record.time()), "  ", record.port(), "  ", record.reason(), "  ",
+      PeerText(record.source(), flow.source()), " -> ",
+      EndText(PeerText(record.destination(), flow.destination()),
+              flow.destination_port()),
+      " ", flow.protocol_name());
+  if (!record.source().identity_text().empty()) {
+    absl::StrAppend(&line, "  from ", record.source().identity_text());
+  }
+  if (!record.policy().empty()) {
+    absl::StrAppend(&line, "  by ", record.policy());
+  }
+  return Printable(line) + "\n";
+}
+
+absl::StatusOr<int> RunWatch(CommandContext& context,
+                             const DropsOptions& options) {
+  v1::WatchDropsRequest request;
+  for (const std::string& port : options.ports) request.add_ports(port);
+  for (const std::string& reason : options.reasons) {
+    request.add_reasons(absl::AsciiStrToUpper(reason));
+  }
+  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
+  const auto call = client->NewEndlessContext();
+  const auto stream = client->observe().WatchDrops(call.get(), request);
+  v1::DropRecord record;
+  while (stream->Read(&record)) {
+    switch (context.output_format()) {
+      case OutputFormat::kTable:
+        context.out << DropLine(record);
+        break;
+      case OutputFormat::kJson:
+        context.out << ToJson(record).dump() << "\n";
+        break;
+      case OutputFormat::kYaml:
+        context.out << "---\n" << ToYamlText(ToJson(record));
+        break;
+    }
+    context.out.flush();
+  }
+  RETURN_IF_ERROR(ToStatus(stream->Finish()));
+  return kExitOk;
+}
+
+bool Wanted(const DropsOptions& options, const std::string& reason) {
+  if (options.reasons.empty()) return true;
+  for (const std::string& wanted : options.reasons) {
+    if (absl::AsciiStrToUpper(wanted) == reason) return true;
+  }
+  return false;
+}
+
+// The service filters by port, not by reason.
+void KeepWantedReasons(const DropsOptions& options,
+                       v1::GetDropsResponse& response) {
+  v1::GetDropsResponse kept;
+  for (auto& drop : *response.mutable_drops()) {
+    if (Wanted(options, drop.reason())) kept.add_drops()->Swap(&drop);
+  }
+  for (auto& record : *response.mutable_records()) {
+    if (Wanted(options, record.reason())) kept.add_records()->Swap(&record);
+  }
+  response.Swap(&kept);
+}
+
+absl::StatusOr<int> RunDrops(CommandContext& context,
+                             const DropsOptions& options) {
+  if (options.watch) return RunWatch(context, options);
+  v1::GetDropsRequest request;
+  for (const std::string& port : options.ports) request.add_ports(port);
+  request.set_max_records(options.records);
+  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
+  v1::GetDropsResponse response;
+  RETURN_IF_ERROR(ToStatus(client->observe().GetDrops(
+      client->NewContext().get(), request, &response)));
+  KeepWantedReasons(options, response);
+  if (context.PrintMessage(response)) return kExitOk;
+  if (response.drops().empty()) {
+    context.out << "no packet was dropped\n";
+    return kExitOk;
+  }
+  Table table({"PORT", "REASON", "PACKETS", "STAGE", "SEVERITY", "MEANING"});
+  for (const auto& drop : response.drops()) {
+    const auto* severity =
+        v1::DropSeverity_descriptor()->FindValueByNumber(drop.severity());
+    table.AddRow(
+        {drop.port(), drop.reason(), absl::StrCat(drop.packets()), drop.stage(),
+         severity == nullptr ? "" : absl::AsciiStrToLower(EnumText(*severity)),
+         drop.text()});
+  }
+  context.out << table.ToText();
+  if (!response.records().empty()) context.out << "\nlatest:\n";
+  for (const auto& record : response.records()) {
+    context.out << "  " << DropLine(record);
+  }
+  return kExitOk;
+}
+
+void PrintTotals(const v1::SwitchCounters& totals, CommandContext& context) {
+  uint64_t deleted = 0;
+  for (const auto& [reason, count] : totals.connections_deleted()) {
+    deleted += count;
+  }
+  context.out << "\nconnections: " << totals.connections_active() << " active, "
+              << totals.connections_inserted() << " made, " << deleted
+              << " ended\n"
+              << "policy: " << totals.policy_lookups() << " lookups, "
+              << totals.policy_allowed() << " allowed, "
+              << totals.policy_denied() << " denied; by connections "
+              << totals.policy_cached_allow() << " packets allowed, "
+              << totals.policy_cached_deny() << " denied\n"
+              << "made by the switch: " << totals.generated_packets()
+              << " packets; ICMP errors " << totals.icmp_sent() << " sent of "
+              << totals.icmp_wanted() << "\n";
+  if (totals.events_lost() != 0) {
+    context.out << "drop records lost: " << totals.events_lost() << "\n";
+  }
+}
+
+absl::StatusOr<int> RunCounters(CommandContext& context,
+                                const std::vector<std::string>& ports) {
+  v1::GetCountersRequest request;
+  for (const std::string& port : ports) request.add_ports(port);
+  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
+  v1::GetCountersResponse response;
+  RETURN_IF_ERROR(ToStatus(client->observe().GetCounters(
+      client->NewContext().get(), request, &response)));
+  if (context.PrintMessage(response)) return kExitOk;
+  Table table({"PORT", "RX", "RX BYTES", "FORWARDED", "LOCAL", "RX DROPPED",
+               "TX", "TX BYTES", "TX DROPPED"});
+  for (const auto& port : response.ports()) {
+    table.AddRow(
+        {port.port(), absl::StrCat(port.rx_packets()),
+         absl::StrCat(port.rx_bytes()), absl::StrCat(port.forwarded_packets()),
+         absl::StrCat(port.local_packets()),
+         absl::StrCat(port.rx_dropped_packets()),
+         absl::StrCat(port.tx_packets()), absl::StrCat(port.tx_bytes()),
+         absl::StrCat(port.tx_dropped_packets())});
+  }
+  context.out << table.ToText();
+  PrintTotals(response.totals(), context);
+  return kExitOk;
+}
+
+absl::Status FillFilter(const ConnectionsOptions& options,
+                        v1::ConnectionFilter& filter) {
+  filter.set_address(options.address);
+  filter.set_pod(options.pod);
+  filter.set_port(options.port);
+  if (!options.protocol.empty()) {
+    ASSIGN_OR_RETURN(const uint32_t protocol, ProtocolNumber(options.protocol));
+    filter.set_protocol(protocol);
+  }
+  return absl::OkStatus();
+}
+
+void AddRow(const v1::Connection& connection, Table& table) {
+  const v1::Flow& flow = connection.original();
+  // What answers is who the destination was translated to.
+  const v1::Flow& reply = connection.reply();
+  table.AddRow(
+      {flow.protocol_name(),
+       EndText(PeerText(connection.source(), flow.source()),
+               flow.source_port()),
+       EndText(flow.destination(), flow.destination_port()),
+       EndText(PeerText(connection.destination(), reply.source()),
+               reply.source_port()),
+       connection.service(), connection.state(),
+       connection.allowed()
+           ? absl::StrCat("allowed", connection.policy().empty()
+                                         ? ""
+                                         : " by " + connection.policy())
+           : connection.reason(),
+       absl::StrCat(connection.original_packets(), "/",
+                    connection.reply_packets()),
+       absl::StrCat(connection.original_bytes(), "/", connection.reply_bytes()),
+       Duration(static_cast<double>(connection.idle_seconds()))});
+}
+
+absl::StatusOr<int> RunConnections(CommandContext& context,
+                                   const ConnectionsOptions& options) {
+  v1::ListConnectionsRequest request;
+  RETURN_IF_ERROR(FillFilter(options, *request.mutable_filter()));
+  request.set_limit(options.limit);
+  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
+  const auto call = client->NewContext();
+  const auto stream = client->observe().ListConnections(call.get(), request);
+  Table table({"PROTOCOL", "FROM", "TO", "ANSWERED BY", "SERVICE", "STATE",
+               "VERDICT", "PACKETS", "BYTES", "IDLE"});
+  Json list = Json::array();
+  v1::ListConnectionsResponse response;
+  while (stream->Read(&response)) {
+    for (const auto& connection : response.connections()) {
+      if (context.output_format() == OutputFormat::kTable) {
+        AddRow(connection, table);
+      } else {
+        list.push_back(ToJson(connection));
+      }
+    }
+  }
+  RETURN_IF_ERROR(ToStatus(stream->Finish()));
+  if (context.PrintJson({{"connections", list}})) return kExitOk;
+  context.out << (table.empty() ? "no connections\n" : table.ToText());
+  return kExitOk;
+}
+
+absl::StatusOr<int> RunFlush(CommandContext& context,
+                             const ConnectionsOptions& options) {
+  v1::FlushConnectionsRequest request;
+  RETURN_IF_ERROR(FillFilter(options, *request.mutable_filter()));
+  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
+  v1::FlushConnectionsResponse response;
+  RETURN_IF_ERROR(ToStatus(client->observe().FlushConnections(
+      client->NewContext().get(), request, &response)));
+  if (context.PrintMessage(response)) return kExitOk;
+  context.out << response.flushed() << " connections forgotten\n";
+  return kExitOk;
+}
+
+void AddFilterOptions(CLI::App* command, ConnectionsOptions& options) {
+  command->add_option("--address", options.address, "Either end is this one");
+  command->add_option("--pod", options.pod,
+                      "Either end is this pod, NAMESPACE/NAME");
+  command->add_option("--protocol", options.protocol,
+                      "tcp, udp, sctp, icmp, icmpv6 or a number");
+  command->add_option("--port", options.port, "Either port is this one")
+      ->check(CLI::Range(1, 65535));
+}
+
+}  // namespace
+
+void AddDropsCommand(CLI::App& app, CommandContext& context) {
+  auto options = std::make_shared<DropsOptions>();
+  CLI::App* command =
+      app.add_subcommand("drops", "Show which packets were dropped, and why");
+  command->add_option("--port", options->ports, "Only this port; may repeat");
+  command->add_option("--reason", options->reasons,
+                      "Only this reason: POLICY_DENIED; may repeat");
+  command
+      ->add_option("--records", options->records,
+                   "How many of the latest packets to show")
+      ->capture_default_str();
+  command->add_flag("--watch", options->watch,
+                    "Print drops as they come, until Ctrl-C");
+  command->footer(R"(
+Every reason is explained in docs/drop-reasons.md.
+
+Examples:
+  vswitchctl drops
+  vswitchctl drops --watch --reason POLICY_DENIED
+  vswitchctl drops -o json)");
+  command->callback([&context, options] {
+    context.run = [&context, options] { return RunDrops(context, *options); };
+  });
+}
+
+void AddCountersCommand(CLI::App& app, CommandContext& context) {
+  auto ports = std::make_shared<std::vector<std::string>>();
+  CLI::App* command =
+      app.add_subcommand("counters", "Show packets and bytes by port");
+  command->add_option("--port", *ports, "Only this port; may repeat");
+  command->callback([&context, ports] {
+    context.run = [&context, ports] { return RunCounters(context, *ports); };
+  });
+}
+
+void AddConnectionsCommand(CLI::App& app, CommandContext& context) {
+  auto options = std::make_shared<ConnectionsOptions>();
+  CLI::App* command =
+      app.add_subcommand("connections", "Show or forget tracked connections");
+  AddFilterOptions(command, *options);
+  command->add_option("--limit", options->limit, "At most so many; 0: all");
+  command->require_subcommand(0, 1);
+  command->footer(R"(
+PACKETS and BYTES are those of the asking and of the answering side.
+
+Examples:
+  vswitchctl connections --pod demo/backend
+  vswitchctl connections flush --protocol udp --port 53)");
+  command->callback([&context, options] {
+    if (context.run) return;  // a subcommand was chosen
+    context.run = [&context, options] {
+      return RunConnections(context, *options);
+    };
+  });
+  auto flush_options = std::make_shared<ConnectionsOptions>();
+  CLI::App* flush = command->add_subcommand(
+      "flush", "Forget connections; what goes on is judged anew");
+  AddFilterOptions(flush, *flush_options);
+  flush->callback([&context, flush_options] {
+    context.run = [&context, flush_options] {
+      return RunFlush(context, *flush_options);
+    };
+  });
+}
+
+}  // namespace vswitch

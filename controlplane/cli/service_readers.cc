@@ -1,0 +1,165 @@
+// Readers of Service and EndpointSlice.
+
+#include <string>
+
+#include "controlplane/cli/spec_readers.h"
+
+namespace vswitch {
+namespace {
+
+constexpr uint64_t kMaxPortNumber = 65535;
+// Kubernetes' limit: one day.
+constexpr uint64_t kMaxAffinitySeconds = 86400;
+
+void ReadServicePort(const YamlNode& node, const std::string& path,
+                     ReadContext& context, v1::ServicePort& port) {
+  FieldReader reader(node, path, context);
+  if (auto name = reader.Text("name")) port.set_name(*name);
+  if (auto value = reader.Enum("protocol", kProtocolSpellings)) {
+    port.set_protocol(static_cast<v1::Protocol>(*value));
+  }
+  reader.Require("port");
+  if (auto number = reader.Number("port", 1, kMaxPortNumber)) {
+    port.set_port(static_cast<uint32_t>(*number));
+  }
+  if (auto number = reader.Number("nodePort", 0, kMaxPortNumber)) {
+    port.set_node_port(static_cast<uint32_t>(*number));
+  }
+  // The port behind the service comes from the EndpointSlices.
+  reader.Ignore({"appProtocol", "targetPort"});
+  reader.Finish();
+}
+
+void ReadClusterIps(FieldReader& spec, v1::Service& service) {
+  const auto first = spec.Text("clusterIP");
+  for (std::string& address : spec.TextList("clusterIPs")) {
+    if (address != "None") service.add_cluster_ips(std::move(address));
+  }
+  const bool given = first && !first->empty() && *first != "None";
+  if (given && service.cluster_ips().empty()) service.add_cluster_ips(*first);
+  // Kubernetes: clusterIPs[0] must be clusterIP.
+  if (given && *first != service.cluster_ips(0)) {
+    spec.Fault("clusterIP", "must be the first of clusterIPs");
+  }
+}
+
+void ReadAffinity(FieldReader& spec, v1::Service& service) {
+  if (auto value = spec.Enum("sessionAffinity", kSessionAffinitySpellings)) {
+    service.set_session_affinity(static_cast<v1::SessionAffinity>(*value));
+  }
+  ReadContext& context = spec.context();
+  spec.Mapping("sessionAffinityConfig", [&](const YamlNode& node,
+                                            const std::string& path) {
+    FieldReader config(node, path, context);
+    config.Mapping("clientIP", [&](const YamlNode& item, const std::string& p) {
+      FieldReader reader(item, p, context);
+      if (auto seconds =
+              reader.Number("timeoutSeconds", 1, kMaxAffinitySeconds)) {
+        service.set_session_affinity_timeout_seconds(
+            static_cast<uint32_t>(*seconds));
+      }
+      reader.Finish();
+    });
+    config.Finish();
+  });
+}
+
+void ReadServiceSpec(const YamlNode& node, const std::string& path,
+                     ReadContext& context, v1::Service& service) {
+  FieldReader spec(node, path, context);
+  if (auto value = spec.Enum("type", kServiceTypeSpellings)) {
+    service.set_type(static_cast<v1::ServiceType>(*value));
+  }
+  ReadClusterIps(spec, service);
+  spec.Each("ports", [&](const YamlNode& item, const std::string& p) {
+    ReadServicePort(item, p, context, *service.add_ports());
+  });
+  for (auto& [key, value] : spec.TextMap("selector")) {
+    (*service.mutable_selector())[key] = value;
+  }
+  ReadAffinity(spec, service);
+  if (auto value =
+          spec.Enum("internalTrafficPolicy", kTrafficPolicySpellings)) {
+    service.set_internal_traffic_policy(static_cast<v1::TrafficPolicy>(*value));
+  }
+  if (auto value =
+          spec.Enum("externalTrafficPolicy", kTrafficPolicySpellings)) {
+    service.set_external_traffic_policy(static_cast<v1::TrafficPolicy>(*value));
+  }
+  if (auto value = spec.Bool("publishNotReadyAddresses")) {
+    service.set_publish_not_ready_addresses(*value);
+  }
+  spec.Refuse({"externalIPs", "loadBalancerIP", "loadBalancerSourceRanges"},
+              "is not supported; leave it out");
+  spec.Ignore({"allocateLoadBalancerNodePorts", "externalName",
+               "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy",
+               "loadBalancerClass", "trafficDistribution"});
+  spec.Finish();
+}
+
+void ReadEndpoint(const YamlNode& node, const std::string& path,
+                  ReadContext& context, v1::Endpoint& endpoint) {
+  FieldReader reader(node, path, context);
+  reader.Require("addresses");
+  for (std::string& address : reader.TextList("addresses")) {
+    endpoint.add_addresses(std::move(address));
+  }
+  reader.Mapping("conditions", [&](const YamlNode& item, const std::string& p) {
+    FieldReader conditions(item, p, context);
+    if (auto value = conditions.Bool("ready")) endpoint.set_ready(*value);
+    if (auto value = conditions.Bool("serving")) endpoint.set_serving(*value);
+    if (auto value = conditions.Bool("terminating")) {
+      endpoint.set_terminating(*value);
+    }
+    conditions.Finish();
+  });
+  if (auto name = reader.Text("nodeName")) endpoint.set_node_name(*name);
+  reader.Mapping("targetRef", [&](const YamlNode& item, const std::string& p) {
+    FieldReader reference(item, p, context);
+    const auto kind = reference.Text("kind");
+    const auto name = reference.Text("name");
+    if (kind && *kind == "Pod" && name) endpoint.set_target_pod(*name);
+    reference.Ignore(
+        {"apiVersion", "fieldPath", "namespace", "resourceVersion", "uid"});
+    reference.Finish();
+  });
+  reader.Ignore({"deprecatedTopology", "hints", "hostname", "zone"});
+  reader.Finish();
+}
+
+}  // namespace
+
+void ReadService(FieldReader& object, v1::Service& service) {
+  object.Require("spec");
+  object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
+    ReadServiceSpec(node, path, object.context(), service);
+  });
+  object.Ignore({"status"});
+}
+
+void ReadEndpointSlice(FieldReader& object, v1::EndpointSlice& slice) {
+  ReadContext& context = object.context();
+  object.Require("addressType");
+  if (auto value = object.Enum("addressType", kAddressTypeSpellings)) {
+    slice.set_address_type(static_cast<v1::AddressType>(*value));
+  }
+  object.Each("endpoints", [&](const YamlNode& node, const std::string& path) {
+    ReadEndpoint(node, path, context, *slice.add_endpoints());
+  });
+  object.Each("ports", [&](const YamlNode& node, const std::string& path) {
+    FieldReader reader(node, path, context);
+    v1::EndpointPort& port = *slice.add_ports();
+    if (auto name = reader.Text("name")) port.set_name(*name);
+    if (auto value = reader.Enum("protocol", kProtocolSpellings)) {
+      port.set_protocol(static_cast<v1::Protocol>(*value));
+    }
+    reader.Require("port");
+    if (auto number = reader.Number("port", 1, kMaxPortNumber)) {
+      port.set_port(static_cast<uint32_t>(*number));
+    }
+    reader.Ignore({"appProtocol"});
+    reader.Finish();
+  });
+}
+
+}  // namespace vswitch

@@ -1,0 +1,83 @@
+// Readers of the switch's own kinds (vswitch.dev/v1): Port and Settings.
+
+#include <string>
+#include <utility>
+
+#include "controlplane/cli/spec_readers.h"
+
+namespace vswitch {
+namespace {
+
+// What an interface of Linux can have.
+constexpr uint64_t kMinMtu = 1280;  // RFC 8200 section 5
+constexpr uint64_t kMaxMtu = 65535;
+constexpr uint64_t kMaxRate = 1'000'000'000;
+
+}  // namespace
+
+void ReadPort(FieldReader& object, v1::Port& port) {
+  object.Require("spec");
+  object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
+    FieldReader spec(node, path, object.context());
+    if (auto value = spec.Enum("kind", kPortKindSpellings)) {
+      port.set_kind(static_cast<v1::PortKind>(*value));
+    }
+    if (auto value = spec.Enum("driver", kPortDriverSpellings)) {
+      port.set_driver(static_cast<v1::PortDriver>(*value));
+    }
+    if (auto text = spec.Text("pod")) {
+      const size_t slash = text->find('/');
+      if (slash == std::string::npos) {
+        spec.Fault("pod", "must be NAMESPACE/NAME");
+      } else {
+        port.set_pod_namespace(text->substr(0, slash));
+        port.set_pod_name(text->substr(slash + 1));
+      }
+    }
+    if (auto text = spec.Text("netns")) port.set_netns(*text);
+    if (auto text = spec.Text("interface")) port.set_interface_name(*text);
+    if (auto text = spec.Text("device")) port.set_device(*text);
+    if (auto text = spec.Text("mac")) port.set_mac(*text);
+    if (auto number = spec.Number("mtu", kMinMtu, kMaxMtu)) {
+      port.set_mtu(static_cast<uint32_t>(*number));
+    }
+    for (std::string& text : spec.TextList("addresses")) {
+      port.add_addresses(std::move(text));
+    }
+    for (std::string& text : spec.TextList("gateways")) {
+      port.add_gateways(std::move(text));
+    }
+    for (std::string& text : spec.TextList("routes")) {
+      port.add_routes(std::move(text));
+    }
+    spec.Finish();
+  });
+}
+
+void ReadSettings(FieldReader& object, v1::Settings& settings) {
+  object.Require("spec");
+  object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
+    FieldReader spec(node, path, object.context());
+    if (auto text = spec.Text("gatewayMAC")) settings.set_gateway_mac(*text);
+    if (auto text = spec.Text("gatewayIPv4")) settings.set_gateway_ipv4(*text);
+    if (auto text = spec.Text("gatewayIPv6")) settings.set_gateway_ipv6(*text);
+    if (auto number = spec.Number("mtu", kMinMtu, kMaxMtu)) {
+      settings.set_mtu(static_cast<uint32_t>(*number));
+    }
+    if (auto value = spec.Enum("timeoutProfile", kTimeoutProfileSpellings)) {
+      settings.set_timeout_profile(static_cast<v1::TimeoutProfile>(*value));
+    }
+    if (auto number = spec.Number("icmpErrorsPerSecond", 0, kMaxRate)) {
+      settings.set_icmp_errors_per_second(static_cast<uint32_t>(*number));
+    }
+    if (auto number = spec.Number("icmpErrorsPerSecondPerPort", 0, kMaxRate)) {
+      settings.set_icmp_errors_per_second_port(static_cast<uint32_t>(*number));
+    }
+    if (auto number = spec.Number("maglevSeed")) {
+      settings.set_maglev_seed(*number);
+    }
+    spec.Finish();
+  });
+}
+
+}  // namespace vswitch
