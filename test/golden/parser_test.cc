@@ -240,8 +240,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (!vswitch::RegisterFile(argv[i], reasons)) return 1;
   }
-  testing::RegisterTest("ParserGolden", "EveryReasonHasACase", nullptr, nullptr,
-                        __FILE__, __LINE__, [reasons] {
+  testing::RegisterTest("ParserGoldenSet", "EveryReasonHasACase", nullptr,
+                        nullptr, __FILE__, __LINE__, [reasons] {
                           return new vswitch::EveryReasonHasACase(reasons);
                         });
   return RUN_ALL_TESTS();
