@@ -8,9 +8,10 @@
 //
 // A field that is left out has its default.  Lengths, checksums and the number
 // of the next layer are computed unless they are given; `csum=bad` gives a
-// checksum that is wrong.  PacketToText() leaves out what PacketFromText()
-// would compute, so a wrong length or checksum is what stands out in the text;
-// and PacketFromText(PacketToText(bytes)) == bytes for all bytes.
+// checksum that is wrong, `csum=partial` the sum of the pseudo-header alone.
+// PacketToText() leaves out what PacketFromText() would compute, so a wrong
+// length or checksum is what stands out in the text; and
+// PacketFromText(PacketToText(bytes)) == bytes for all bytes.
 //
 // Layers and their fields (defaults in brackets; numbers in any C form):
 //   eth     src dst [02:00:00:00:00:02, ...:01] type
