@@ -1,0 +1,346 @@
+// What compilation refuses, what it makes of ports, services and routes, and
+// that it is deterministic.
+
+#include "controlplane/compile/compile.h"
+
+#include <string>
+
+#include "controlplane/compile/test_cluster.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vswitch {
+namespace {
+
+using ::testing::HasSubstr;
+
+Port PodPort(const std::string& ns, const std::string& name) {
+  return {.pod_namespace = ns,
+          .pod_name = name,
+          .netns = "/run/netns/x",
+          .interface_name = "eth0"};
+}
+
+class CompileTest : public testing::Test {
+ protected:
+  // The error of compiling the cluster, "" if there is none.
+  std::string Error() {
+    absl::StatusOr<CompiledTables> tables = cluster_.Compile();
+    return tables.ok() ? "" : std::string(tables.status().message());
+  }
+
+  TestCluster cluster_;
+};
+
+TEST_F(CompileTest, NothingCompilesToNothing) {
+  IdentityAllocator identities;
+  absl::StatusOr<CompiledState> state =
+      Compile({}, {.node_name = "n1"}, {}, identities, nullptr);
+  ASSERT_TRUE(state.ok()) << state.status();
+  CompiledTables tables(*std::move(state));
+  EXPECT_EQ(tables.forwarding().ports().size(), 0u);
+  EXPECT_EQ(tables.forwarding().endpoints().size(), 1u);  // the host
+  EXPECT_EQ(tables.forwarding().settings().host_port, kNoPort);
+  EXPECT_TRUE(tables.state().bindings.empty());
+}
+
+TEST_F(CompileTest, EqualStatesGiveEqualBytesAndNumbers) {
+  auto build = [](TestCluster& cluster) {
+    cluster.AddPod("demo", "a", {{"role", "a"}}, {"10.0.0.10", "fd00::10"});
+    cluster.AddPod("demo", "b", {{"role", "b"}}, {"10.0.0.11", "fd00::11"});
+    cluster.AddPolicy(
+        "demo", "p",
+        {.ingress = {{.peers = {{.pod_selector = Select({{"role", "a"}})}},
+                      .ports = {{.port = 80}}}}});
+    return *cluster.Compile();
+  };
+  TestCluster one, two;
+  CompiledTables first = build(one);
+  CompiledTables second = build(two);
+  EXPECT_EQ(first.state().blobs, second.state().blobs);
+  EXPECT_EQ(first.state().bindings, second.state().bindings);
+}
+
+TEST_F(CompileTest, PodsAreBoundWithTheirPortAndIdentity) {
+  cluster_.AddPod("demo", "a", {{"role", "a"}}, {"10.0.0.10", "fd00::10"});
+  cluster_.AddPod("demo", "a2", {{"role", "a"}}, {"10.0.0.11"});
+  cluster_.AddPod("demo", "far", {{"role", "a"}}, {"10.1.0.1"}, {},
+                  TestCluster::Where::kRemote);
+  CompiledTables tables = *cluster_.Compile();
+  HostBinding ipv4 = tables.BindingOf(TestAddress("10.0.0.10"));
+  EXPECT_EQ(ipv4, tables.BindingOf(TestAddress("fd00::10")));
+  const EndpointRecord* endpoint = tables.forwarding().endpoint(ipv4.endpoint);
+  ASSERT_NE(endpoint, nullptr);
+  EXPECT_EQ(endpoint->identity, ipv4.identity);
+  const PortRecord* port = tables.forwarding().port(endpoint->port);
+  ASSERT_NE(port, nullptr);
+  EXPECT_STREQ(port->name, "demo/a");
+  EXPECT_EQ(port->endpoint, ipv4.endpoint);
+  EXPECT_EQ(port->mtu, 1500u);
+  EXPECT_EQ(port->address_count, 2);
+  EXPECT_EQ(port->peer_mac, *MacAddress::Parse("0a:58:0a:00:00:0a"));
+  HostBinding twin = tables.BindingOf(TestAddress("10.0.0.11"));
+  EXPECT_EQ(twin.identity, ipv4.identity);
+  EXPECT_NE(twin.endpoint, ipv4.endpoint);
+  HostBinding far = tables.BindingOf(TestAddress("10.1.0.1"));
+  EXPECT_EQ(far.identity, ipv4.identity);
+  EXPECT_EQ(far.endpoint, kNoEndpoint);
+}
+
+TEST_F(CompileTest, TheNodeIsTheHost) {
+  cluster_.AddPort(
+      "host", {.kind = PortResourceKind::kHost, .interface_name = "vswitch0"});
+  CompiledTables tables = *cluster_.Compile();
+  HostBinding host = tables.BindingOf(TestAddress("192.168.0.1"));
+  EXPECT_EQ(host, (HostBinding{kIdentityHost, kHostEndpoint}));
+  const EndpointRecord* endpoint = tables.forwarding().endpoint(kHostEndpoint);
+  ASSERT_NE(endpoint, nullptr);
+  EXPECT_EQ(endpoint->is_host, 1);
+  EXPECT_EQ(endpoint->port, tables.forwarding().settings().host_port);
+  EXPECT_EQ(tables.forwarding().settings().node_address_count, 2u);
+}
+
+TEST_F(CompileTest, GatewaysAreTheFirstHostsOfThePodCidrs) {
+  const Settings settings = cluster_.Compile()->forwarding().settings();
+  EXPECT_EQ(settings.gateway_ipv4, TestAddress("10.0.0.1"));
+  EXPECT_EQ(settings.gateway_ipv6, TestAddress("fd00::1"));
+  EXPECT_EQ(settings.gateway_link_local,
+            LinkLocalFromMac(settings.gateway_mac));
+}
+
+TEST_F(CompileTest, RoutesGoToTheUplinkElseToTheHost) {
+  Port host{.kind = PortResourceKind::kHost, .interface_name = "vswitch0"};
+  cluster_.AddPort("host", host);
+  CompiledTables tables = *cluster_.Compile();
+  PortId host_port = tables.forwarding().settings().host_port;
+  for (const char* outside : {"8.8.8.8", "2001:db8::8"}) {
+    auto route = tables.forwarding().route(TestAddress(outside));
+    ASSERT_TRUE(route.has_value());
+    EXPECT_EQ(route->port, host_port);
+  }
+  for (const char* pod : {"10.0.7.7", "fd00::77"}) {
+    auto route = tables.forwarding().route(TestAddress(pod));
+    ASSERT_TRUE(route.has_value());
+    EXPECT_EQ(route->kind, RouteKind::kUnreachable);
+  }
+  cluster_.AddPort("up", {.kind = PortResourceKind::kUplink,
+                          .driver = PortResourceDriver::kDpdk,
+                          .device = "net_af_packet0,iface=eth0"});
+  tables = *cluster_.Compile();
+  auto route = tables.forwarding().route(TestAddress("8.8.8.8"));
+  ASSERT_TRUE(route.has_value());
+  EXPECT_STREQ(tables.forwarding().port(route->port)->name, "up");
+}
+
+class CompileServiceTest : public CompileTest {
+ protected:
+  CompileServiceTest() {
+    cluster_.AddPod("demo", "b1", {}, {"10.0.0.11", "fd00::11"});
+    cluster_.Add("demo", "web",
+                 Service{.cluster_ips = {TestAddress("10.96.0.1"),
+                                         TestAddress("fd96::1")},
+                         .ports = {{.name = "http", .port = 80}}});
+  }
+  void AddSlice(std::vector<Endpoint> endpoints,
+                IpFamily family = IpFamily::kIpv4) {
+    cluster_.Add("demo", "web-1",
+                 EndpointSlice{.address_type = family,
+                               .endpoints = std::move(endpoints),
+                               .ports = {{.name = "http", .port = 8080}}},
+                 {{"kubernetes.io/service-name", "web"}});
+  }
+  // The backends of a cluster IP's port 80.
+  std::vector<std::string> Backends(const char* address) {
+    CompiledTables tables = *cluster_.Compile();
+    FlowKey key;
+    key.destination = TestAddress(address);
+    key.destination_port = Be16::FromHost(80);
+    key.protocol = IpProtocol::kTcp;
+    ServiceLookup found = tables.forwarding().services().Lookup(key);
+    EXPECT_EQ(found.kind, ServiceLookupKind::kFound);
+    std::vector<std::string> backends;
+    if (found.service == nullptr) return backends;
+    EXPECT_EQ(tables.state().catalog->ServiceText(found.service->service),
+              "demo/web:80");
+    for (const BackendRecord& backend :
+         tables.forwarding().services().backends(*found.service)) {
+      backends.push_back(backend.address.ToString());
+      EXPECT_EQ(backend.port.ToHost(), 8080);
+      EXPECT_EQ(backend.endpoint, tables.BindingOf(backend.address).endpoint);
+    }
+    return backends;
+  }
+};
+
+TEST_F(CompileServiceTest, BackendsAreTheReadyEndpointsOfTheFamily) {
+  AddSlice({{.addresses = {TestAddress("10.0.0.11")}},
+            {.addresses = {TestAddress("10.1.0.12")}},
+            {.addresses = {TestAddress("10.1.0.13")}, .ready = false}});
+  EXPECT_THAT(Backends("10.96.0.1"),
+              testing::UnorderedElementsAre("10.0.0.11", "10.1.0.12"));
+  EXPECT_THAT(Backends("fd96::1"), testing::IsEmpty());
+  AddSlice({{.addresses = {TestAddress("fd00::11")}}}, IpFamily::kIpv6);
+  EXPECT_THAT(Backends("fd96::1"), testing::ElementsAre("fd00::11"));
+}
+
+TEST_F(CompileServiceTest, TerminatingEndpointsServeWhenNoneIsReady) {
+  AddSlice({{.addresses = {TestAddress("10.1.0.13")},
+             .ready = false,
+             .serving = true,
+             .terminating = true}});
+  EXPECT_THAT(Backends("10.96.0.1"), testing::ElementsAre("10.1.0.13"));
+}
+
+TEST_F(CompileServiceTest, RefusesTwoServicesOfOneAddress) {
+  cluster_.Add("demo", "web2",
+               Service{.cluster_ips = {TestAddress("fd96::1")},
+                       .ports = {{.port = 80}}});
+  EXPECT_EQ(Error(),
+            "Service demo/web2 spec.clusterIPs: fd96::1 is already the address "
+            "of Service demo/web");
+}
+
+TEST_F(CompileServiceTest, RefusesOnePortTwice) {
+  cluster_.Add("demo", "web", Service{.ports = {{.port = 80}, {.port = 80}}});
+  EXPECT_EQ(Error(),
+            "Service demo/web spec.ports[1].port: TCP 80 is in the list twice");
+}
+
+TEST_F(CompileTest, RefusesOverlappingPodAddresses) {
+  cluster_.AddPod("demo", "a", {}, {"10.0.0.10", "fd00::10"});
+  cluster_.AddPod("demo", "b", {}, {"10.0.0.11", "fd00::10"}, {},
+                  TestCluster::Where::kRemote);
+  EXPECT_EQ(Error(),
+            "Pod demo/b status.podIPs: fd00::10 is already the address of Pod "
+            "demo/a");
+}
+
+TEST_F(CompileTest, RefusesTheGatewayAsAPodsAddress) {
+  cluster_.AddPod("demo", "a", {}, {"10.0.0.1"});
+  EXPECT_EQ(Error(),
+            "Pod demo/a status.podIPs: 10.0.0.1 is already the address of the "
+            "switch's gateway");
+}
+
+TEST_F(CompileTest, RefusesAddressesThatNoHostCanHave) {
+  for (const char* address : {"0.0.0.0", "224.0.0.1", "ff02::1", "127.0.0.1"}) {
+    cluster_.AddPod("demo", "a", {}, {address});
+    EXPECT_THAT(Error(), HasSubstr("is not a unicast address")) << address;
+  }
+}
+
+TEST_F(CompileTest, RefusesPortsAgainstTheirPod) {
+  cluster_.AddPod("demo", "a", {}, {"10.0.0.10"});
+  Port port = PodPort("demo", "a");
+  cluster_.AddPort("second", port);
+  EXPECT_EQ(Error(),
+            "Port second spec.pod: Pod demo/a has Port demo/a already");
+  cluster_.state().Erase({ObjectKind::kPort, "", "second"});
+  port.addresses = {TestAddress("10.0.0.99")};
+  cluster_.AddPort("demo/a", port);
+  EXPECT_EQ(Error(),
+            "Port demo/a spec.addresses: 10.0.0.99 is not an address of Pod "
+            "demo/a");
+}
+
+TEST_F(CompileTest, RefusesDevicesThatCannotBe) {
+  Port port = PodPort("demo", "a");
+  port.addresses = {TestAddress("10.0.0.10")};
+  port.interface_name = "a-name-of-sixteen";
+  cluster_.AddPort("p", port);
+  EXPECT_THAT(Error(), HasSubstr("Port p spec.interfaceName: "));
+  port = PodPort("demo", "a");
+  port.netns = "";
+  cluster_.AddPort("p", port);
+  EXPECT_THAT(Error(), HasSubstr("Port p spec.netns: "));
+  port = PodPort("demo", "a");
+  port.mtu = 60;
+  cluster_.AddPort("p", port);
+  EXPECT_EQ(Error(), "Port p spec.mtu: 60 is not from 68 to 65535");
+  port.addresses = {TestAddress("fd00::10")};
+  port.mtu = 1279;
+  cluster_.AddPort("p", port);
+  EXPECT_EQ(Error(), "Port p spec.mtu: 1279 is not from 1280 to 65535");
+  port.mtu = 1500;
+  port.mac = *MacAddress::Parse("01:00:5e:00:00:01");
+  cluster_.AddPort("p", port);
+  EXPECT_THAT(Error(), HasSubstr("Port p spec.mac: "));
+}
+
+TEST_F(CompileTest, RefusesAFamilyWithoutGateway) {
+  cluster_.Add("", "n1", Node{.pod_cidrs = {TestPrefix("10.0.0.0/16")}});
+  cluster_.AddPod("demo", "a", {}, {"fd00::10"});
+  EXPECT_EQ(Error(),
+            "Port demo/a spec.addresses: the switch has no IPv6 gateway: Node "
+            "n1 needs an IPv6 podCIDR, or Settings default a gateway");
+}
+
+TEST_F(CompileTest, RefusesTwoHostPorts) {
+  Port host{.kind = PortResourceKind::kHost, .interface_name = "vswitch0"};
+  cluster_.AddPort("h1", host);
+  cluster_.AddPort("h2", host);
+  EXPECT_EQ(Error(), "Port h2 spec.kind: Port h1 is the host's port already");
+}
+
+TEST_F(CompileTest, RefusesOneRouteByTwoPorts) {
+  for (const char* name : {"u1", "u2"}) {
+    cluster_.AddPort(name, {.kind = PortResourceKind::kUplink,
+                            .driver = PortResourceDriver::kDpdk,
+                            .device = "net_null0",
+                            .routes = {TestPrefix("2001:db8::/32")}});
+  }
+  EXPECT_EQ(Error(),
+            "Port u2 spec.routes: 2001:db8::/32 is already the route of Port "
+            "u1 spec.routes");
+}
+
+TEST_F(CompileTest, RefusesPoliciesWithoutMeaning) {
+  auto ingress_error = [this](NetworkPolicyRule rule) {
+    cluster_.AddPolicy("demo", "p", {.ingress = {{}, std::move(rule)}});
+    return Error();
+  };
+  EXPECT_EQ(ingress_error({.ports = {{.port = 80, .end_port = 79}}}),
+            "NetworkPolicy demo/p spec.ingress[1].ports[0].endPort: 79 is less "
+            "than port 80");
+  EXPECT_EQ(ingress_error({.ports = {{.port_name = "x", .end_port = 79}}}),
+            "NetworkPolicy demo/p spec.ingress[1].ports[0].endPort: needs a "
+            "number in `port`");
+  EXPECT_EQ(ingress_error({.peers = {{}}}),
+            "NetworkPolicy demo/p spec.ingress[1].from[0]: needs podSelector, "
+            "namespaceSelector or ipBlock");
+  IpBlock block{TestPrefix("10.0.0.0/8"), {TestPrefix("11.0.0.0/16")}};
+  EXPECT_EQ(ingress_error({.peers = {{.ip_block = block}}}),
+            "NetworkPolicy demo/p spec.ingress[1].from[0].ipBlock.except[0]: "
+            "11.0.0.0/16 is not inside 10.0.0.0/8");
+  EXPECT_THAT(
+      ingress_error(
+          {.peers = {{.pod_selector = LabelSelector{},
+                      .ip_block = IpBlock{TestPrefix("10.0.0.0/8"), {}}}}}),
+      HasSubstr("from[0].ipBlock: cannot stand beside podSelector"));
+  EXPECT_THAT(ingress_error({.ports = {{.protocol = IpProtocol::kIcmp}}}),
+              HasSubstr("ports[0].protocol: ICMP is not TCP, UDP or SCTP"));
+}
+
+TEST_F(CompileTest, RefusesMorePortsThanTheSwitchHas) {
+  for (uint32_t i = 0; i <= kMaxPorts; ++i) {
+    cluster_.AddPort("p" + std::to_string(i),
+                     PodPort("demo", "p" + std::to_string(i)));
+  }
+  EXPECT_EQ(Error(), "1025 ports are wanted, the switch has 1024");
+}
+
+TEST_F(CompileTest, AFailedCompilationChangesNothing) {
+  cluster_.AddPod("demo", "a", {}, {"10.0.0.10"});
+  CompiledTables before = *cluster_.Compile();
+  DesiredState good = cluster_.state();
+  cluster_.AddPod("demo", "b", {}, {"10.0.0.10"});
+  EXPECT_NE(Error(), "");
+  cluster_.state() = good;
+  CompiledTables after = *cluster_.Compile();
+  EXPECT_FALSE(after.state().all_changed);
+  EXPECT_TRUE(after.state().changed_addresses.empty());
+  EXPECT_EQ(before.state().blobs, after.state().blobs);
+}
+
+}  // namespace
+}  // namespace vswitch

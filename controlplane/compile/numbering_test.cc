@@ -1,0 +1,116 @@
+// Numbers of ports and identities: stable, and never two uses alike.
+
+#include <string>
+
+#include "controlplane/compile/identity_allocator.h"
+#include "controlplane/compile/port_numbering.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vswitch {
+namespace {
+
+void Put(DesiredState& state, const std::string& name,
+         const std::string& netns = "/run/netns/a") {
+  state.Upsert({.metadata = {.name = name}, .spec = Port{.netns = netns}});
+}
+
+TEST(PortNumberingTest, NumbersStayWhileOtherPortsComeAndGo) {
+  DesiredState state;
+  PortNumbering numbering;
+  Put(state, "b");
+  ASSERT_TRUE(numbering.Update(state, 1).ok());
+  EXPECT_EQ(numbering.Find("b")->id, PortId{0});
+  EXPECT_EQ(numbering.Find("b")->epoch, 1u);
+  Put(state, "a");
+  ASSERT_TRUE(numbering.Update(state, 2).ok());
+  EXPECT_EQ(numbering.Find("b")->id, PortId{0});
+  EXPECT_EQ(numbering.Find("a")->id, PortId{1});
+  state.Erase({ObjectKind::kPort, "", "b"});
+  ASSERT_TRUE(numbering.Update(state, 3).ok());
+  EXPECT_EQ(numbering.Find("b"), nullptr);
+  EXPECT_EQ(numbering.Find("a")->id, PortId{1});
+}
+
+TEST(PortNumberingTest, AReusedNumberHasAnotherEpoch) {
+  DesiredState state;
+  PortNumbering numbering;
+  Put(state, "a");
+  ASSERT_TRUE(numbering.Update(state, 1).ok());
+  DesiredState next;
+  Put(next, "b");
+  ASSERT_TRUE(numbering.Update(next, 2).ok());
+  EXPECT_EQ(numbering.Find("b")->id, PortId{0});
+  EXPECT_EQ(numbering.Find("b")->epoch, 2u);
+}
+
+TEST(PortNumberingTest, AnotherDeviceIsANewUseAndNotReady) {
+  DesiredState state;
+  PortNumbering numbering;
+  Put(state, "a");
+  ASSERT_TRUE(numbering.Update(state, 1).ok());
+  EXPECT_THAT(numbering.NotReady(), testing::ElementsAre("a"));
+  numbering.SetReady("a", 1);
+  EXPECT_THAT(numbering.NotReady(), testing::IsEmpty());
+  ASSERT_TRUE(numbering.Update(state, 2).ok());
+  EXPECT_EQ(numbering.Find("a")->epoch, 1u);
+  Put(state, "a", "/run/netns/b");
+  ASSERT_TRUE(numbering.Update(state, 3).ok());
+  EXPECT_EQ(numbering.Find("a")->epoch, 3u);
+  EXPECT_THAT(numbering.NotReady(), testing::ElementsAre("a"));
+  numbering.SetReady("a", 1);  // a late answer about the use before
+  EXPECT_THAT(numbering.NotReady(), testing::ElementsAre("a"));
+}
+
+TEST(PortNumberingTest, RestoreTakesTheNumbersOfALivingGeneration) {
+  PortRecord records[3] = {};
+  records[2].kind = PortKind::kPod;
+  records[2].epoch = 7;
+  records[2].ready = 1;
+  records[2].name[0] = 'a';
+  PortNumbering numbering;
+  numbering.Restore(records);
+  DesiredState state;
+  Put(state, "a");
+  Put(state, "b");
+  ASSERT_TRUE(numbering.Update(state, 20).ok());
+  EXPECT_EQ(numbering.Find("a")->id, PortId{2});
+  EXPECT_EQ(numbering.Find("a")->epoch, 7u);
+  EXPECT_TRUE(numbering.Find("a")->ready);
+  EXPECT_EQ(numbering.Find("b")->id, PortId{0});
+}
+
+TEST(IdentityAllocatorTest, AKeyHasOneNumberInEveryProcess) {
+  IdentityAllocator one, two;
+  IdentityId first = *one.Allocate("demo\nrole=a\n");
+  ASSERT_TRUE(two.Allocate("something else").ok());
+  EXPECT_EQ(*two.Allocate("demo\nrole=a\n"), first);
+  EXPECT_EQ(*one.Allocate("demo\nrole=a\n"), first);
+  EXPECT_GE(ToInt(first), kFirstLabelIdentity);
+  EXPECT_LE(ToInt(first), kMaxIdentity);
+}
+
+TEST(IdentityAllocatorTest, ManyKeysHaveManyNumbers) {
+  IdentityAllocator allocator;
+  absl::flat_hash_set<IdentityId> ids;
+  for (int i = 0; i < 20000; ++i) {
+    ids.insert(*allocator.Allocate(std::to_string(i)));
+  }
+  EXPECT_EQ(ids.size(), 20000u);
+}
+
+TEST(IdentityAllocatorTest, WhenAllAreInUseReleasedOnesServeAgain) {
+  IdentityAllocator allocator(2);
+  IdentityId a = *allocator.Allocate("a");
+  ASSERT_TRUE(allocator.Allocate("b").ok());
+  absl::Status full = allocator.Allocate("c").status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()),
+              testing::HasSubstr("all 2 identities"));
+  allocator.ReleaseUnused({a});
+  EXPECT_TRUE(allocator.Allocate("c").ok());
+  EXPECT_EQ(*allocator.Allocate("a"), a);
+}
+
+}  // namespace
+}  // namespace vswitch
