@@ -1,0 +1,191 @@
+// dataplane/conntrack/connection.h
+//
+// The plain values of connection tracking: what an entry of the connection
+// table holds (ConnectionRecord), what a worker gets from a lookup
+// (ConnectionView), what it gives to make an entry (NewConnection) or to judge
+// one again (Judgement).
+//
+// A connection is two flow keys: `original`, as the first packet came in, and
+// `reply`, as the packets that answer come in.  Without translation one is the
+// other reversed.  With it, a packet of one direction leaves as the reverse of
+// the other direction's key; so the two keys are the translation:
+//
+//   const FlowKey to = view.record.TranslatedKey(view.direction);
+//   if (!(to == meta.key)) RewriteFlow(packet, meta, to);
+//
+// Plain values: any thread.
+
+#ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_H_
+#define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_H_
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "absl/strings/string_view.h"
+#include "dataplane/base/flow_key.h"
+#include "dataplane/base/ids.h"
+
+namespace vswitch {
+
+enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
+
+inline constexpr FlowDirection Opposite(FlowDirection direction) {
+  return static_cast<FlowDirection>(1 - static_cast<uint8_t>(direction));
+}
+
+// The TCP states have the names and the meaning of Linux' nf_conntrack; other
+// protocols know whether an answer was seen.  Part of the memory's layout.
+enum class ConnectionState : uint8_t {
+  kNone = 0,
+  kSynSent = 1,
+  kSynReceived = 2,
+  kEstablished = 3,
+  kFinWait = 4,
+  kCloseWait = 5,
+  kLastAck = 6,
+  kTimeWait = 7,
+  kClosed = 8,
+  kSynSent2 = 9,  // simultaneous open
+  kUnreplied = 10,
+  kReplied = 11,
+};
+inline constexpr uint32_t kConnectionStateCount = 12;
+
+// Returns the spelling of API and CLI: "ESTABLISHED".
+absl::string_view ConnectionStateName(ConnectionState state);
+
+// Why an entry ended; each is one counter.
+enum class DeleteReason : uint8_t {
+  kTimeout = 0,   // idle for as long as its state allows
+  kClosed = 1,    // as above, of a TCP connection that was closed or reset
+  kFlushed = 2,   // by command
+  kReopened = 3,  // a new connection took over the ports
+  kEvicted = 4,   // removed by the pipeline for a reason of its own
+};
+inline constexpr uint32_t kDeleteReasonCount = 5;
+absl::string_view DeleteReasonName(DeleteReason reason);  // "timeout"
+
+// A Judgement::generation that every revision is newer than, whatever the first
+// two thousand million generations bring: judge again.
+inline constexpr uint32_t kNeverJudged = 0xffffffff;
+
+// What the first-packet path found out about a connection.
+struct Judgement {
+  uint32_t generation = 0;                        // judged in: its low 32 bits
+  IdentityId source_identity = kIdentityUnknown;  // of the original source
+  IdentityId destination_identity = kIdentityUnknown;
+  EndpointId source_endpoint = kNoEndpoint;  // of the original source
+  EndpointId destination_endpoint = kNoEndpoint;
+  RuleId rule = kNoRule;
+  // Where the packets of each direction leave, by FlowDirection.
+  std::array<PortId, 2> out_port{kNoPort, kNoPort};
+
+  friend bool operator==(const Judgement&, const Judgement&) = default;
+};
+static_assert(sizeof(Judgement) == 28);
+
+// One entry as it lies in memory.  No padding.
+struct ConnectionRecord {
+  IpAddress original_source;
+  IpAddress original_destination;
+  IpAddress reply_source;
+  IpAddress reply_destination;
+  Be16 original_source_port;
+  Be16 original_destination_port;
+  Be16 reply_source_port;
+  Be16 reply_destination_port;
+  IpProtocol protocol{};
+  uint8_t flags = 0;  // free for the pipeline; not interpreted here
+  uint16_t zone = 0;
+  uint32_t service = kNoService;
+  uint32_t created_s = 0;  // of the clock that Insert() was given
+  Judgement judgement;
+
+  static constexpr uint32_t kNoService = 0xffffffff;
+
+  // Returns the key of packets of `direction` as they come in.
+  FlowKey Key(FlowDirection direction) const {
+    FlowKey key;
+    const bool reply = direction == FlowDirection::kReply;
+    key.source = reply ? reply_source : original_source;
+    key.destination = reply ? reply_destination : original_destination;
+    key.source_port = reply ? reply_source_port : original_source_port;
+    key.destination_port =
+        reply ? reply_destination_port : original_destination_port;
+    key.protocol = protocol;
+    key.zone = zone;
+    return key;
+  }
+  // Returns the key that packets of `direction` leave with.
+  FlowKey TranslatedKey(FlowDirection direction) const {
+    return Key(Opposite(direction)).Reversed();
+  }
+  // Whether packets of this connection change address or port.
+  bool IsTranslated() const {
+    return !(TranslatedKey(FlowDirection::kOriginal) ==
+             Key(FlowDirection::kOriginal));
+  }
+};
+static_assert(sizeof(ConnectionRecord) == 112);
+static_assert(std::is_trivially_copyable_v<ConnectionRecord>);
+
+inline constexpr uint32_t kNoConnection = 0xffffffff;
+
+// A consistent copy of one entry, as a lookup found it.
+struct ConnectionView {
+  uint32_t index = kNoConnection;  // the entry; kNoConnection: none found
+  FlowDirection direction = FlowDirection::kOriginal;  // of the key looked up
+  ConnectionState state = ConnectionState::kNone;
+  uint16_t incarnation = 0;  // tells one use of the entry from the next
+  uint64_t hash = 0;         // of the key looked up; also set when not found
+  ConnectionRecord record;
+
+  bool found() const { return index != kNoConnection; }
+};
+
+// An entry to be made.  `original` and `reply` are of one protocol and zone.
+struct NewConnection {
+  FlowKey original;
+  FlowKey reply;
+  Judgement judgement;
+  ConnectionState state = ConnectionState::kUnreplied;  // see FirstState()
+  uint8_t flags = 0;
+  uint32_t service = ConnectionRecord::kNoService;
+};
+
+enum class InsertStatus : uint8_t {
+  kInserted,
+  kExisted,  // another worker was first: its entry is in the result
+  // The reply key belongs to another connection (two services before one
+  // backend, same client port): choose another translation, or drop.
+  kReplyTaken,
+  kFull,  // no free entry, or no free slot in a bucket
+  // A bucket was held for too long by a worker that does not run.  The packet
+  // may go on as it was judged; the next one makes the entry.
+  kBusy,
+};
+
+struct InsertResult {
+  InsertStatus status = InsertStatus::kFull;
+  ConnectionView view;  // of kInserted, kExisted
+};
+
+// Counts of one direction of a connection.
+struct DirectionCounts {
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint32_t last_seen_s = 0;
+};
+
+// One connection for listings.
+struct ConnectionInfo {
+  uint32_t index = kNoConnection;
+  ConnectionState state = ConnectionState::kNone;
+  ConnectionRecord record;
+  std::array<DirectionCounts, 2> counts;  // by FlowDirection
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_H_

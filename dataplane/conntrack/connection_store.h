@@ -1,0 +1,484 @@
+// dataplane/conntrack/connection_store.h
+//
+// ConnectionStore: the lock-free heart of the connection table, over arrays
+// that somebody else holds.  A template over the atomics, so that relacy
+// checks what production runs.
+//
+// Buckets.  A bucket is one cache line: ten 16-bit tags and ten slots, each the
+// index of an entry and a direction.  A key has two candidate buckets; an
+// insertion takes the emptier one.  Nothing ever moves: with two choices, ten
+// slots and a load of at most 62 % a full pair of buckets is a matter of about
+// 1 in 10^8 insertions, and a lookup that misses needs no second look.
+// Writers of a bucket exclude each other by its writer bit and take the bits
+// of all buckets that they need in ascending order; readers do not look at it.
+//
+// Entries.  An entry is 14 words behind a sequence number (`version`), odd
+// while words are written: a reader copies the words and takes the copy only
+// if the number was even and did not change.  `state` has the life of the
+// entry, its connection state and its incarnation:
+//
+//   free --Fill, Insert--> live --Remove--> dead --Release--> free
+//
+// Whether an entry is live and whether its two slots are there changes only
+// with the writer bits of all its buckets held.
+//
+// A writer that dies leaves writer bits, odd versions, and entries with fewer
+// than two slots; connection_recovery.h repairs those.
+//
+// Threads: Find() any; Fill() and Release() the owner of the index; the rest
+// any.  Waits are bounded: kBusy or false is the answer instead.
+
+#ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_STORE_H_
+#define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_STORE_H_
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/connection_entry.h"
+
+namespace vswitch {
+
+// How often a bucket or an entry that somebody writes is tried again: longer
+// than any writer takes that runs, far shorter than a preempted one is away.
+inline constexpr uint32_t kAttempts = 256;
+
+template <typename Atomics, typename Hasher>
+class ConnectionStore {
+ public:
+  using Bucket = ConnectionBucket<Atomics>;
+  using Entry = ConnectionEntry<Atomics>;
+  using Half = ConnectionHalf<Atomics>;
+
+  struct Arrays {
+    Bucket* buckets = nullptr;
+    uint32_t bucket_count = 0;
+    Entry* entries = nullptr;
+    std::array<Half*, 2> halves{};  // by FlowDirection
+    uint32_t capacity = 0;          // of entries and halves
+  };
+
+  ConnectionStore() = default;
+  ConnectionStore(const Arrays& arrays, const Hasher& hasher)
+      : arrays_(arrays), hasher_(hasher) {}
+
+  const Arrays& arrays() const { return arrays_; }
+  uint64_t Hash(const FlowKey& key) const { return hasher_(key); }
+  BucketPlaces Places(uint64_t hash) const {
+    return BucketPlaces::Of(hash, arrays_.bucket_count);
+  }
+
+  void PrefetchBuckets(uint64_t hash) const {
+    for (uint32_t bucket : Places(hash).buckets) {
+      Atomics::Prefetch(&arrays_.buckets[bucket]);
+    }
+  }
+  // Prefetches the entries whose tags match.
+  void PrefetchEntries(uint64_t hash) const {
+    VisitCandidates(hash, [this](Slot slot) {
+      const char* entry =
+          reinterpret_cast<const char*>(&arrays_.entries[slot.index]);
+      Atomics::Prefetch(entry);
+      Atomics::Prefetch(entry + 64);
+      return false;
+    });
+  }
+
+  // Finds `key`; view.hash is its hash on return, found or not.
+  bool Find(const FlowKey& key, uint64_t hash, ConnectionView& view) const {
+    view.index = kNoConnection;
+    view.hash = hash;
+    return VisitCandidates(hash, [&](Slot slot) {
+      if (!Read(slot.index, view) ||
+          !(view.record.Key(slot.direction) == key)) {
+        view.index = kNoConnection;
+        return false;
+      }
+      view.direction = slot.direction;
+      return true;
+    });
+  }
+
+  // Copies entry `index` into `view` (all but hash and direction).  Returns
+  // false if it is not live, or is being written for longer than we wait.
+  bool Read(uint32_t index, ConnectionView& view) const {
+    const Entry& entry = arrays_.entries[index];
+    std::array<uint64_t, kRecordWords> words;
+    for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
+      const uint32_t version = entry.version.LoadAcquire();
+      if ((version & 1) != 0) {
+        Atomics::Pause();
+        continue;
+      }
+      const EntryState state = EntryState::Unpack(entry.state.LoadAcquire());
+      if (state.life != EntryLife::kLive) return false;
+      // Acquire on each word: if one is new, the second look at the version
+      // sees at least the odd number that was stored before it.
+      for (uint32_t i = 0; i < kRecordWords; ++i) {
+        words[i] = entry.words[i].LoadAcquire();
+      }
+      if (entry.version.LoadRelaxed() != version) continue;
+      view.index = index;
+      view.state = state.state;
+      view.incarnation = state.incarnation;
+      std::memcpy(static_cast<void*>(&view.record), words.data(),
+                  sizeof(view.record));
+      return true;
+    }
+    return false;
+  }
+
+  // Writes a record into a free entry.  Returns false if a worker that was
+  // stopped in the middle of a Refresh() of the entry's earlier life still
+  // holds it: take another entry.  REQUIRES: the caller owns `index`.
+  bool Fill(uint32_t index, const ConnectionRecord& record) {
+    Entry& entry = arrays_.entries[index];
+    uint32_t version = 0;
+    if (!BeginWrite(entry, version)) return false;
+    StoreWords(entry, record, 0);
+    EndWrite(entry, version);
+    for (Half* halves : arrays_.halves) {
+      halves[index].packets.StoreRelaxed(0);
+      halves[index].bytes.StoreRelaxed(0);
+      halves[index].last_seen_s.StoreRelaxed(record.created_s);
+    }
+    return true;
+  }
+
+  // Links a filled entry, whose record is `record`, under both its keys.  On
+  // any status but kInserted the entry stays free.
+  InsertStatus Insert(uint32_t index, const ConnectionRecord& record,
+                      ConnectionState state) {
+    const FlowKey original = record.Key(FlowDirection::kOriginal);
+    const FlowKey reply = record.Key(FlowDirection::kReply);
+    // A flow that is its own answer cannot have two directions.
+    if (original == reply) return InsertStatus::kReplyTaken;
+    const BucketPlaces original_places = Places(hasher_(original));
+    const BucketPlaces reply_places = Places(hasher_(reply));
+    BucketGuard guard(arrays_.buckets, original_places, reply_places);
+    if (!guard.held()) return InsertStatus::kBusy;
+    if (FindHeld(original_places, original)) return InsertStatus::kExisted;
+    if (FindHeld(reply_places, reply)) return InsertStatus::kReplyTaken;
+    const Lane reply_lane = FreeLane(reply_places, Lane{});
+    const Lane original_lane = FreeLane(original_places, reply_lane);
+    if (!reply_lane.valid() || !original_lane.valid()) {
+      return InsertStatus::kFull;
+    }
+    Entry& entry = arrays_.entries[index];
+    EntryState next = EntryState::Unpack(entry.state.LoadRelaxed());
+    next = {state, EntryLife::kLive,
+            static_cast<uint16_t>(next.incarnation + 1)};
+    entry.state.StoreRelease(next.Pack());
+    // The reply first: the entry counts as made when the original's slot is
+    // there, and by then the answer is found too.
+    StoreSlot(reply_lane, reply_places.tag, Slot{index, FlowDirection::kReply});
+    StoreSlot(original_lane, original_places.tag,
+              Slot{index, FlowDirection::kOriginal});
+    return InsertStatus::kInserted;
+  }
+
+  // Unlinks a live entry; it is dead afterwards, to be released by its owner.
+  // Returns false if it is not this incarnation any more, or somebody holds it.
+  bool Remove(uint32_t index, uint16_t incarnation) {
+    ConnectionView view;
+    if (!Read(index, view) || view.incarnation != incarnation) return false;
+    const BucketPlaces original_places =
+        Places(hasher_(view.record.Key(FlowDirection::kOriginal)));
+    const BucketPlaces reply_places =
+        Places(hasher_(view.record.Key(FlowDirection::kReply)));
+    BucketGuard guard(arrays_.buckets, original_places, reply_places);
+    if (!guard.held()) return false;
+    // With the bits held the entry stays what it is: live, or somebody else's.
+    Entry& entry = arrays_.entries[index];
+    uint32_t packed = entry.state.LoadAcquire();
+    while (true) {
+      EntryState state = EntryState::Unpack(packed);
+      if (state.life != EntryLife::kLive || state.incarnation != incarnation) {
+        return false;
+      }
+      state.life = EntryLife::kDead;
+      // Repeats only when a packet changed the connection's state meanwhile.
+      if (entry.state.CompareExchange(packed, state.Pack())) {
+        break;
+      }
+    }
+    ClearSlot(original_places, Slot{index, FlowDirection::kOriginal});
+    ClearSlot(reply_places, Slot{index, FlowDirection::kReply});
+    return true;
+  }
+
+  // Makes a dead entry free.  REQUIRES: the caller owns `index`.
+  void Release(uint32_t index) {
+    Entry& entry = arrays_.entries[index];
+    EntryState state = EntryState::Unpack(entry.state.LoadAcquire());
+    state.life = EntryLife::kFree;
+    entry.state.StoreRelease(state.Pack());
+  }
+
+  // Returns the entry's state, copied without its words.
+  EntryState State(uint32_t index) const {
+    return EntryState::Unpack(arrays_.entries[index].state.LoadAcquire());
+  }
+
+  // Returns the protocol of a live entry.
+  IpProtocol Protocol(uint32_t index) const {
+    constexpr uint32_t kOffset = offsetof(ConnectionRecord, protocol);
+    return static_cast<IpProtocol>(
+        arrays_.entries[index].words[kOffset / 8].LoadRelaxed() >>
+            kOffset % 8 * 8 &
+        0xff);
+  }
+
+  // Stores a new judgement; see ConnectionTable::Refresh().
+  bool Refresh(ConnectionView& view, const Judgement& judgement) {
+    Entry& entry = arrays_.entries[view.index];
+    uint32_t version = 0;
+    if (!BeginWrite(entry, version)) return false;
+    // Nobody can fill the entry anew while we hold it; but it may have been
+    // before.
+    const bool ours = IsCurrent(view);
+    if (ours) {
+      view.record.judgement = judgement;
+      StoreWords(entry, view.record, kJudgementWord);
+    }
+    EndWrite(entry, version);
+    return ours;
+  }
+
+  // Changes the connection's state from view.state to `next`.  Returns false
+  // if it was not view.state any more: view.state is then what it is, or
+  // view.index is kNoConnection if the entry is gone.
+  bool ChangeState(ConnectionView& view, ConnectionState next) {
+    Entry& entry = arrays_.entries[view.index];
+    uint32_t packed =
+        EntryState{view.state, EntryLife::kLive, view.incarnation}.Pack();
+    const uint32_t wanted =
+        EntryState{next, EntryLife::kLive, view.incarnation}.Pack();
+    if (entry.state.CompareExchange(packed, wanted)) {
+      view.state = next;
+      return true;
+    }
+    const EntryState state = EntryState::Unpack(packed);
+    view.state = state.state;
+    if (state.life != EntryLife::kLive ||
+        state.incarnation != view.incarnation) {
+      view.index = kNoConnection;
+    }
+    return false;
+  }
+
+  // Counts a packet of `bytes` for the view's direction.
+  void Touch(const ConnectionView& view, uint32_t bytes, uint32_t now_s) {
+    // The entry may have gone to another connection since the lookup; in what
+    // is left between this look and the counting a few bytes may go astray,
+    // never a verdict.
+    if (!IsCurrent(view)) return;
+    Half& half =
+        arrays_.halves[static_cast<uint32_t>(view.direction)][view.index];
+    half.packets.AddSingleWriter(1);
+    half.bytes.AddSingleWriter(bytes);
+    if (half.last_seen_s.LoadRelaxed() != now_s) {
+      half.last_seen_s.StoreRelaxed(now_s);
+    }
+  }
+  DirectionCounts Counts(uint32_t index, FlowDirection direction) const {
+    const Half& half = arrays_.halves[static_cast<uint32_t>(direction)][index];
+    return {half.packets.LoadRelaxed(), half.bytes.LoadRelaxed(),
+            half.last_seen_s.LoadRelaxed()};
+  }
+
+  // Whether the entry still is the connection that `view` shows.
+  bool IsCurrent(const ConnectionView& view) const {
+    const EntryState state = State(view.index);
+    return state.life == EntryLife::kLive &&
+           state.incarnation == view.incarnation;
+  }
+
+ private:
+  // One slot of one bucket.
+  struct Lane {
+    Bucket* bucket = nullptr;
+    uint32_t number = 0;
+    bool valid() const { return bucket != nullptr; }
+  };
+
+  // Holds the writer bits of up to four buckets.
+  class BucketGuard {
+   public:
+    BucketGuard(Bucket* buckets, const BucketPlaces& a, const BucketPlaces& b)
+        : buckets_(buckets),
+          wanted_{a.buckets[0], a.buckets[1], b.buckets[0], b.buckets[1]} {
+      std::sort(wanted_.begin(), wanted_.end());
+      const auto end = std::unique(wanted_.begin(), wanted_.end());
+      const auto count = static_cast<uint32_t>(end - wanted_.begin());
+      while (held_count_ < count && Hold(wanted_[held_count_])) ++held_count_;
+      held_ = held_count_ == count;
+    }
+    ~BucketGuard() {
+      while (held_count_ > 0) {
+        // Release: the next writer sees our slots.
+        buckets_[wanted_[--held_count_]].writer.StoreRelease(0);
+      }
+    }
+    BucketGuard(const BucketGuard&) = delete;
+    BucketGuard& operator=(const BucketGuard&) = delete;
+
+    bool held() const { return held_; }
+
+   private:
+    bool Hold(uint32_t bucket) {
+      for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
+        uint32_t expected = 0;
+        if (buckets_[bucket].writer.CompareExchange(expected, 1)) {
+          return true;
+        }
+        Atomics::Pause();
+      }
+      return false;
+    }
+
+    Bucket* buckets_;
+    std::array<uint32_t, 4> wanted_;
+    uint32_t held_count_ = 0;
+    bool held_ = false;
+  };
+
+  // Calls `visit` with each slot whose tag matches, until it returns true.
+  template <typename Visit>
+  bool VisitCandidates(uint64_t hash, const Visit& visit) const {
+    const BucketPlaces places = Places(hash);
+    for (uint32_t i = 0; i < 2; ++i) {
+      if (i == 1 && places.buckets[1] == places.buckets[0]) break;
+      const Bucket& bucket = arrays_.buckets[places.buckets[i]];
+      for (uint32_t part = 0; part < 3; ++part) {
+        uint64_t lanes = MatchingLanes(bucket, part, places.tag);
+        for (; lanes != 0; lanes &= lanes - 1) {
+          const uint32_t lane = part * 4 + std::countr_zero(lanes) / 16;
+          const Slot slot = Slot::Unpack(bucket.slots[lane].LoadAcquire());
+          if (slot.index < arrays_.capacity && visit(slot)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // Returns a word with the top bit set of each 16-bit lane that equals `tag`.
+  static uint64_t MatchingLanes(const Bucket& bucket, uint32_t part,
+                                uint16_t tag) {
+    constexpr uint64_t kLow = 0x7fff7fff7fff7fff;
+    const uint64_t tags = part < 2 ? bucket.tags_0_7[part].LoadAcquire()
+                                   : bucket.tags_8_9.LoadAcquire();
+    const uint64_t different = tags ^ (tag * 0x0001000100010001u);
+    const uint64_t equal = ~(((different & kLow) + kLow) | different | kLow);
+    return part < 2 ? equal : equal & 0xffffffff;
+  }
+
+  // The same as Find(), with the buckets held: no copy can be torn in its keys.
+  bool FindHeld(const BucketPlaces& places, const FlowKey& key) const {
+    for (uint32_t number : places.buckets) {
+      const Bucket& bucket = arrays_.buckets[number];
+      for (uint32_t part = 0; part < 3; ++part) {
+        uint64_t lanes = MatchingLanes(bucket, part, places.tag);
+        for (; lanes != 0; lanes &= lanes - 1) {
+          const uint32_t lane = part * 4 + std::countr_zero(lanes) / 16;
+          const Slot slot = Slot::Unpack(bucket.slots[lane].LoadRelaxed());
+          if (slot.index >= arrays_.capacity) continue;
+          if (LoadRecord(slot.index).Key(slot.direction) == key) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // The judgement's words may be torn.
+  ConnectionRecord LoadRecord(uint32_t index) const {
+    std::array<uint64_t, kRecordWords> words;
+    for (uint32_t i = 0; i < kRecordWords; ++i) {
+      words[i] = arrays_.entries[index].words[i].LoadRelaxed();
+    }
+    ConnectionRecord record;
+    std::memcpy(static_cast<void*>(&record), words.data(), sizeof(record));
+    return record;
+  }
+
+  // Returns a free lane in the emptier of the two buckets, other than `taken`.
+  Lane FreeLane(const BucketPlaces& places, const Lane& taken) const {
+    Lane best;
+    uint32_t best_count = 0;
+    for (uint32_t number : places.buckets) {
+      Bucket* bucket = &arrays_.buckets[number];
+      uint32_t count = 0;
+      uint32_t lane = 0;
+      for (uint32_t i = 0; i < kBucketSlots; ++i) {
+        if (bucket->slots[i].LoadRelaxed() != kEmptySlot) continue;
+        if (bucket == taken.bucket && i == taken.number) continue;
+        ++count;
+        lane = i;
+      }
+      if (count > best_count) {
+        best = {bucket, lane};
+        best_count = count;
+      }
+    }
+    return best;
+  }
+
+  static void StoreSlot(const Lane& lane, uint16_t tag, Slot slot) {
+    Bucket& bucket = *lane.bucket;
+    // The slot before the tag: a reader that matches the new tag finds the new
+    // slot, and through its acquire the entry.
+    bucket.slots[lane.number].StoreRelease(slot.Pack());
+    const uint32_t shift = lane.number % 4 * 16;
+    if (lane.number < 8) {
+      auto& tags = bucket.tags_0_7[lane.number / 4];
+      const uint64_t cleared =
+          tags.LoadRelaxed() & ~(uint64_t{0xffff} << shift);
+      tags.StoreRelease(cleared | static_cast<uint64_t>(tag) << shift);
+    } else {
+      const uint32_t cleared =
+          bucket.tags_8_9.LoadRelaxed() & ~(uint32_t{0xffff} << shift);
+      bucket.tags_8_9.StoreRelease(cleared | static_cast<uint32_t>(tag)
+                                                 << shift);
+    }
+  }
+
+  void ClearSlot(const BucketPlaces& places, Slot slot) {
+    for (uint32_t number : places.buckets) {
+      for (auto& candidate : arrays_.buckets[number].slots) {
+        if (candidate.LoadRelaxed() == slot.Pack()) {
+          candidate.StoreRelease(kEmptySlot);
+          return;
+        }
+      }
+    }
+  }
+
+  static bool BeginWrite(Entry& entry, uint32_t& version) {
+    version = entry.version.LoadRelaxed();
+    return (version & 1) == 0 &&
+           entry.version.CompareExchange(version, version + 1);
+  }
+  static void EndWrite(Entry& entry, uint32_t version) {
+    entry.version.StoreRelease(version + 2);
+  }
+  static void StoreWords(Entry& entry, const ConnectionRecord& record,
+                         uint32_t first) {
+    std::array<uint64_t, kRecordWords> words;
+    std::memcpy(words.data(), &record, sizeof(record));
+    for (uint32_t i = first; i < kRecordWords; ++i) {
+      // Release: pairs with the acquire in Read().
+      entry.words[i].StoreRelease(words[i]);
+    }
+  }
+
+  Arrays arrays_;
+  Hasher hasher_;
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_STORE_H_

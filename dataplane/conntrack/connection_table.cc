@@ -1,0 +1,261 @@
+// The connection table of a writing process.
+
+#include "dataplane/conntrack/connection_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/base/status_macros.h"
+#include "dataplane/conntrack/connection_layout.h"
+#include "dataplane/conntrack/timeouts.h"
+#include "dataplane/conntrack/worker_lists.h"
+
+namespace vswitch {
+namespace {
+
+// A new entry is looked at soon for the first time, so that one that ended at
+// once does not stay for a full recheck period.
+constexpr uint32_t kFirstLookSeconds = 4;
+
+uint32_t ToSeconds(uint64_t now_ns) {
+  return static_cast<uint32_t>(now_ns / 1'000'000'000);
+}
+
+ConnectionRecord RecordOf(const NewConnection& connection, uint32_t now_s) {
+  ConnectionRecord record;
+  record.original_source = connection.original.source;
+  record.original_destination = connection.original.destination;
+  record.original_source_port = connection.original.source_port;
+  record.original_destination_port = connection.original.destination_port;
+  record.reply_source = connection.reply.source;
+  record.reply_destination = connection.reply.destination;
+  record.reply_source_port = connection.reply.source_port;
+  record.reply_destination_port = connection.reply.destination_port;
+  record.protocol = connection.original.protocol;
+  record.zone = connection.original.zone;
+  record.flags = connection.flags;
+  record.service = connection.service;
+  record.created_s = now_s;
+  record.judgement = connection.judgement;
+  return record;
+}
+
+// How long a connection has been idle: since the later of its directions.
+uint32_t IdleSeconds(const SharedConnectionStore& store, uint32_t index,
+                     uint32_t now_s) {
+  uint32_t idle_s = UINT32_MAX;
+  for (FlowDirection direction :
+       {FlowDirection::kOriginal, FlowDirection::kReply}) {
+    // Another worker's clock reading may be later than ours.
+    const auto since = static_cast<int32_t>(
+        now_s - store.Counts(index, direction).last_seen_s);
+    idle_s = std::min(idle_s, static_cast<uint32_t>(std::max(since, 0)));
+  }
+  return idle_s;
+}
+
+}  // namespace
+
+absl::StatusOr<ConnectionTable> ConnectionTable::Attach(
+    std::span<std::byte> memory, uint32_t worker_count) {
+  if (worker_count == 0 || worker_count > kMaxWorkers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connection table: ", worker_count,
+                     " workers; expected 1 to ", kMaxWorkers));
+  }
+  ASSIGN_OR_RETURN(ConnectionTableLayout layout, OpenConnectionTable(memory));
+  ConnectionTable table;
+  table.recovery_ = RecoverConnections(layout);
+  const uint32_t limit = UsedLimit(layout);
+  table.lists_ = std::make_unique<WorkerLists>(layout.store.arrays().capacity,
+                                               limit, worker_count);
+  for (uint32_t index = 0; index < limit; ++index) {
+    if (layout.store.State(index).life == EntryLife::kLive) {
+      table.lists_->ArmFound(static_cast<WorkerId>(index % worker_count),
+                             index);
+    } else {
+      table.lists_->AddFree(index);
+    }
+  }
+  table.layout_ = std::make_unique<ConnectionTableLayout>(std::move(layout));
+  return table;
+}
+
+ConnectionTable::ConnectionTable() = default;
+ConnectionTable::ConnectionTable(ConnectionTable&&) noexcept = default;
+ConnectionTable& ConnectionTable::operator=(ConnectionTable&&) noexcept =
+    default;
+ConnectionTable::~ConnectionTable() = default;
+
+uint32_t ConnectionTable::capacity() const {
+  return layout_->store.arrays().capacity;
+}
+
+uint64_t ConnectionTable::Hash(const FlowKey& key) const {
+  return layout_->store.Hash(key);
+}
+
+void ConnectionTable::LookupBurst(std::span<const FlowKey* const> keys,
+                                  std::span<ConnectionView> views) const {
+  // Three passes, so that the cache misses of a burst overlap.
+  const SharedConnectionStore& store = layout_->store;
+  const size_t count = std::min(keys.size(), views.size());
+  for (size_t i = 0; i < count; ++i) {
+    views[i].hash = store.Hash(*keys[i]);
+    store.PrefetchBuckets(views[i].hash);
+  }
+  for (size_t i = 0; i < count; ++i) store.PrefetchEntries(views[i].hash);
+  for (size_t i = 0; i < count; ++i) {
+    store.Find(*keys[i], views[i].hash, views[i]);
+  }
+}
+
+ConnectionView ConnectionTable::Lookup(const FlowKey& key) const {
+  ConnectionView view;
+  layout_->store.Find(key, Hash(key), view);
+  return view;
+}
+
+void ConnectionTable::RaiseUsedLimit(uint32_t index) {
+  auto& limit = layout_->header->used_limit;
+  uint32_t current = limit.LoadRelaxed();
+  while (current <= index && !limit.CompareExchange(current, index + 1)) {
+  }
+}
+
+InsertResult ConnectionTable::Insert(WorkerId worker,
+                                     const NewConnection& connection,
+                                     uint64_t now_ns) {
+  SharedConnectionStore& store = layout_->store;
+  const uint32_t now_s = ToSeconds(now_ns);
+  InsertResult result;
+  const uint32_t index = lists_->Allocate(worker);
+  if (index == kNoConnection) return result;
+  const ConnectionRecord record = RecordOf(connection, now_s);
+  RaiseUsedLimit(index);
+  result.status = store.Fill(index, record)
+                      ? store.Insert(index, record, connection.state)
+                      : InsertStatus::kBusy;
+  ConnectionView& view = result.view;
+  if (result.status == InsertStatus::kInserted) {
+    lists_->Arm(worker, index, now_s + kFirstLookSeconds, now_s);
+    // The index is ours, so the incarnation cannot be another's already.
+    const uint16_t incarnation = store.State(index).incarnation;
+    view = {.index = index,
+            .direction = FlowDirection::kOriginal,
+            .state = connection.state,
+            .incarnation = incarnation,
+            .hash = Hash(connection.original),
+            .record = record};
+    return result;
+  }
+  lists_->Free(worker, index);
+  if (result.status == InsertStatus::kExisted) {
+    view = Lookup(connection.original);
+    if (!view.found()) result.status = InsertStatus::kBusy;
+  }
+  return result;
+}
+
+bool ConnectionTable::Refresh(ConnectionView& view,
+                              const Judgement& judgement) {
+  return view.found() && layout_->store.Refresh(view, judgement);
+}
+
+TrackAction ConnectionTable::Track(ConnectionView& view, uint8_t tcp_flags) {
+  SharedConnectionStore& store = layout_->store;
+  const bool is_tcp = view.record.protocol == IpProtocol::kTcp;
+  // Fails only when packets of this very connection change the state at the
+  // same time; then what they leave is looked at again.
+  for (uint32_t attempt = 0; view.found() && attempt < 8; ++attempt) {
+    TcpStep step{TrackAction::kPass, view.state};
+    if (is_tcp) {
+      step = AdvanceTcp(view.direction, tcp_flags, view.state);
+    } else if (view.direction == FlowDirection::kReply) {
+      step.next = ConnectionState::kReplied;
+    }
+    if (step.action != TrackAction::kPass || step.next == view.state) {
+      return step.action;
+    }
+    if (store.ChangeState(view, step.next)) return TrackAction::kPass;
+  }
+  return TrackAction::kPass;
+}
+
+void ConnectionTable::Touch(const ConnectionView& view, uint32_t bytes,
+                            uint64_t now_ns) {
+  if (view.found()) layout_->store.Touch(view, bytes, ToSeconds(now_ns));
+}
+
+bool ConnectionTable::Erase(const ConnectionView& view) {
+  return view.found() && layout_->store.Remove(view.index, view.incarnation);
+}
+
+ExpireResult ConnectionTable::Expire(WorkerId worker, uint64_t now_ns,
+                                     const ConnectionTimeouts& timeouts,
+                                     uint32_t budget) {
+  SharedConnectionStore& store = layout_->store;
+  const uint32_t now_s = ToSeconds(now_ns);
+  ExpireResult result;
+  while (result.visited < budget) {
+    const uint32_t index = lists_->PopDue(worker, now_s);
+    if (index == kNoConnection) break;
+    ++result.visited;
+    const EntryState state = store.State(index);
+    if (state.life != EntryLife::kLive) {
+      store.Release(index);
+      lists_->Free(worker, index);
+      continue;
+    }
+    // The protocol never changes while the entry lives.
+    const IpProtocol protocol = store.Protocol(index);
+    const uint32_t timeout_s = TimeoutSeconds(protocol, state.state, timeouts);
+    const uint32_t idle_s = IdleSeconds(store, index, now_s);
+    if (idle_s < timeout_s) {
+      const uint32_t wait_s = std::min(timeout_s - idle_s, kRecheckSeconds);
+      lists_->Arm(worker, index, now_s + wait_s, now_s);
+    } else if (store.Remove(index, state.incarnation)) {
+      store.Release(index);
+      lists_->Free(worker, index);
+      const bool closed = state.state == ConnectionState::kClosed ||
+                          state.state == ConnectionState::kTimeWait;
+      ++result.deleted[static_cast<uint32_t>(closed ? DeleteReason::kClosed
+                                                    : DeleteReason::kTimeout)];
+    } else {
+      lists_->Arm(worker, index, now_s + 1, now_s);
+    }
+  }
+  return result;
+}
+
+bool ConnectionTable::ExpireIsDue(WorkerId worker, uint64_t now_ns) const {
+  return lists_->IsDue(worker, ToSeconds(now_ns));
+}
+
+uint64_t ConnectionTable::FlushIf(
+    absl::FunctionRef<bool(const ConnectionRecord&)> matches) {
+  SharedConnectionStore& store = layout_->store;
+  uint64_t flushed = 0;
+  const uint32_t limit = UsedLimit(*layout_);
+  for (uint32_t index = 0; index < limit; ++index) {
+    ConnectionView view;
+    if (!store.Read(index, view) || !matches(view.record)) continue;
+    if (store.Remove(index, view.incarnation)) ++flushed;
+  }
+  // The entries are their workers'; without this they would take them back
+  // only when their time comes.
+  if (flushed > 0) lists_->RequestSweep();
+  return flushed;
+}
+
+void ConnectionTable::ForEach(
+    absl::FunctionRef<void(const ConnectionInfo&)> visit) const {
+  VisitConnections(*layout_, visit);
+}
+
+uint64_t ConnectionTable::CountActive() const {
+  return CountConnections(*layout_);
+}
+
+}  // namespace vswitch
