@@ -28,7 +28,14 @@
 
 namespace vswitch {
 
-struct RelacyAtomics {
+// With `weakened`, every order is relaxed: a test that still passes then tests
+// nothing (each relacy test of ours checks that it fails).
+template <bool weakened>
+struct BasicRelacyAtomics {
+  static constexpr rl::memory_order Order(rl::memory_order order) {
+    return weakened ? rl::mo_relaxed : order;
+  }
+
   template <typename T>
   class Atomic {
    public:
@@ -36,21 +43,30 @@ struct RelacyAtomics {
     explicit Atomic(T value) { value_.store(value, rl::mo_relaxed, Here()); }
 
     T LoadRelaxed() const { return value_.load(rl::mo_relaxed, Here()); }
-    T LoadAcquire() const { return value_.load(rl::mo_acquire, Here()); }
-    T LoadSeqCst() const { return value_.load(rl::mo_seq_cst, Here()); }
+    T LoadAcquire() const { return value_.load(Order(rl::mo_acquire), Here()); }
+    T LoadSeqCst() const { return value_.load(Order(rl::mo_seq_cst), Here()); }
     void StoreRelaxed(T value) { value_.store(value, rl::mo_relaxed, Here()); }
-    void StoreRelease(T value) { value_.store(value, rl::mo_release, Here()); }
-    void StoreSeqCst(T value) { value_.store(value, rl::mo_seq_cst, Here()); }
+    void StoreRelease(T value) {
+      value_.store(value, Order(rl::mo_release), Here());
+    }
+    void StoreSeqCst(T value) {
+      value_.store(value, Order(rl::mo_seq_cst), Here());
+    }
 
     T FetchAdd(T delta) {
-      return Proxy().fetch_add(static_cast<AddType>(delta), rl::mo_acq_rel);
+      return Proxy().fetch_add(static_cast<AddType>(delta),
+                               Order(rl::mo_acq_rel));
     }
-    T FetchOr(T bits) { return Proxy().fetch_or(bits, rl::mo_acq_rel); }
-    T FetchAnd(T bits) { return Proxy().fetch_and(bits, rl::mo_acq_rel); }
-    T Exchange(T value) { return Proxy().exchange(value, rl::mo_acq_rel); }
+    T FetchOr(T bits) { return Proxy().fetch_or(bits, Order(rl::mo_acq_rel)); }
+    T FetchAnd(T bits) {
+      return Proxy().fetch_and(bits, Order(rl::mo_acq_rel));
+    }
+    T Exchange(T value) {
+      return Proxy().exchange(value, Order(rl::mo_acq_rel));
+    }
     bool CompareExchange(T& expected, T desired) {
-      return Proxy().compare_exchange_strong(expected, desired, rl::mo_acq_rel,
-                                             rl::mo_acquire);
+      return Proxy().compare_exchange_strong(
+          expected, desired, Order(rl::mo_acq_rel), Order(rl::mo_acquire));
     }
     void AddSingleWriter(T delta) { StoreRelaxed(LoadRelaxed() + delta); }
 
@@ -83,6 +99,9 @@ struct RelacyAtomics {
   }
   static void Prefetch(const void*) {}
 };
+
+using RelacyAtomics = BasicRelacyAtomics<false>;
+using WeakenedAtomics = BasicRelacyAtomics<true>;
 
 // Runs `Test` (an rl::test_suite) over `iterations` random schedules; returns
 // whether every one of them kept the test's assertions.
