@@ -28,6 +28,8 @@
 #include "nic-drivers/dpdk/mbuf_pool.h"
 #include "nic-drivers/port.h"
 
+struct rte_device;
+
 namespace vswitch {
 
 struct DpdkPortConfig {
@@ -59,14 +61,20 @@ class DpdkPort final : public Port {
   const PortInfo& Info() const override { return info_; }
 
  private:
-  struct Queue;
+  DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device, bool tx_chains,
+           MbufPool& pool);
 
-  DpdkPort(const DpdkPortConfig& config, uint16_t ethdev, MbufPool& pool);
+  DropReason SendOne(uint16_t queue, rte_mbuf* packet);
+  DropReason SendCut(uint16_t queue, rte_mbuf* packet);
+  DropReason WhyNotSent() const;
 
-  PortInfo info_;
-  const uint16_t ethdev_;
+  const PortInfo info_;
+  const uint16_t ethdev_;  // DPDK's number of the device
+  rte_device* const device_;
+  const bool tx_chains_;  // whether the device sends packets of many segments
   MbufPool& pool_;
-  std::vector<Queue> queues_;
+  // Scratch of each queue's worker: the packets that a segment is cut into.
+  std::vector<std::vector<rte_mbuf*>> parts_;
 };
 
 }  // namespace vswitch

@@ -1,0 +1,126 @@
+// Sends and receives on an ethdev; dpdk_open.cc plugs it.
+
+#include "nic-drivers/dpdk/dpdk_port.h"
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/base/ids.h"
+#include "dataplane/packet/headers.h"
+#include "dataplane/packet/packet.h"
+#include "nic-drivers/dpdk/software_offload.h"
+
+namespace vswitch {
+namespace {
+
+// Ethernet header and one VLAN tag.
+constexpr uint32_t kMaxL2Bytes = sizeof(EthernetHeader) + 4;
+constexpr size_t kTypicalParts = 64;
+
+}  // namespace
+
+DpdkPort::DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device,
+                   bool tx_chains, MbufPool& pool)
+    : info_(std::move(info)),
+      ethdev_(ethdev),
+      device_(device),
+      tx_chains_(tx_chains),
+      pool_(pool),
+      parts_(info_.queue_count) {
+  for (auto& parts : parts_) parts.reserve(kTypicalParts);
+}
+
+DpdkPort::~DpdkPort() {
+  rte_eth_dev_stop(ethdev_);
+  rte_eth_dev_close(ethdev_);
+  rte_dev_remove(device_);
+}
+
+uint16_t DpdkPort::RxBurst(uint16_t queue, std::span<rte_mbuf*> packets) {
+  // Frames of an uplink are no longer than its MTU allows.
+  const size_t most =
+      std::max<size_t>(1, kBurstBytes / (info_.mtu + kMaxL2Bytes));
+  const auto count = static_cast<uint16_t>(std::min(packets.size(), most));
+  const uint16_t received =
+      rte_eth_rx_burst(ethdev_, queue, packets.data(), count);
+  // Drivers that recycle buffers leave what the last sender wrote.
+  for (rte_mbuf* packet : packets.first(received)) packet->tx_offload = 0;
+  return received;
+}
+
+TxResult DpdkPort::TxBurst(uint16_t queue, std::span<rte_mbuf* const> packets) {
+  TxResult result;
+  for (rte_mbuf* packet : packets) {
+    result.reason = SendOne(queue, packet);
+    if (result.reason != DropReason::kNone) break;
+    ++result.sent;
+  }
+  return result;
+}
+
+// Sends `packet`, which then belongs to the device or is freed, or says why
+// not.
+DropReason DpdkPort::SendOne(uint16_t queue, rte_mbuf* packet) {
+  if (IsSegment(*packet)) {
+    const bool hardware = (packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0
+                              ? info_.tx_tcp_segmentation
+                              : info_.tx_udp_segmentation;
+    if (!hardware) return SendCut(queue, packet);
+  } else {
+    if (PacketBytes(*packet) > info_.mtu + kMaxL2Bytes) {
+      return DropReason::kTxTooLong;
+    }
+    if (!info_.tx_checksum) CompleteTxChecksum(*packet);
+  }
+  rte_mbuf* to_send = packet;
+  if (packet->nb_segs > 1 && !tx_chains_) {
+    to_send = CopyInOnePiece(*packet, pool_);
+    if (to_send == nullptr) return DropReason::kTxNoOffload;
+  }
+  // Makes the pseudo-header's sum what the hardware wants it to be.
+  const bool sent = rte_eth_tx_prepare(ethdev_, queue, &to_send, 1) == 1 &&
+                    rte_eth_tx_burst(ethdev_, queue, &to_send, 1) == 1;
+  rte_mbuf* copy_left = nullptr;
+  if (to_send != packet) copy_left = sent ? packet : to_send;
+  if (copy_left != nullptr) pool_.Free({&copy_left, 1});
+  return sent ? DropReason::kNone : WhyNotSent();
+}
+
+DropReason DpdkPort::SendCut(uint16_t queue, rte_mbuf* packet) {
+  std::vector<rte_mbuf*>& parts = parts_[queue];
+  parts.clear();
+  const DropReason cut = CutSegment(*packet, pool_, parts);
+  if (cut != DropReason::kNone) return cut;
+  if (parts.front()->pkt_len > info_.mtu + kMaxL2Bytes) {
+    pool_.Free(parts);
+    return DropReason::kTxTooLong;
+  }
+  size_t sent = 0;
+  for (; sent < parts.size(); ++sent) {
+    if (SendOne(queue, parts[sent]) != DropReason::kNone) break;
+  }
+  pool_.Free(std::span(parts).subspan(sent));
+  if (sent < parts.size()) return WhyNotSent();
+  pool_.Free({&packet, 1});
+  return DropReason::kNone;
+}
+
+DropReason DpdkPort::WhyNotSent() const {
+  return LinkUp() ? DropReason::kTxPeerFull : DropReason::kTxLinkDown;
+}
+
+int DpdkPort::ReadinessFd(uint16_t) const { return -1; }
+
+PortDrops DpdkPort::TakeDrops(uint16_t) { return {}; }
+
+bool DpdkPort::LinkUp() const {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(ethdev_, &link) == 0 &&
+         link.link_status == RTE_ETH_LINK_UP;
+}
+
+}  // namespace vswitch
