@@ -80,10 +80,10 @@ DropReason Settle(PipelineContext& context, Burst& burst, uint32_t slot) {
   PacketMeta& meta = burst.metas[slot];
   TakeJudgement(view.record.judgement, view.direction, meta);
   if (IsDenied(view.record.judgement)) {
-    Add(context.counters().policy_cached_deny);
+    context.counters().policy_cached_deny.Add(1);
     return DeniedReason(view.record.judgement);
   }
-  Add(context.counters().policy_cached_allow);
+  context.counters().policy_cached_allow.Add(1);
   burst.judged[slot] = true;
   burst.leaving_keys[slot] = view.record.TranslatedKey(view.direction);
   return FollowConnection(context, burst, slot);
@@ -99,7 +99,7 @@ DropReason Handle(PipelineContext& context, Burst& burst, uint32_t slot) {
                                          : DropReason::kNone;
   }
   if (Reopens(meta, view)) {
-    context.EraseConnection(view, DeleteReason::kReopened);
+    context.EraseConnection(view, ConnectionEnd::kReplaced);
     return DropReason::kNone;
   }
   burst.metas[slot].connection = view.index;

@@ -18,11 +18,13 @@
 
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/conntrack/connection.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/fragment_table.h"
 #include "dataplane/pipeline/icmp_limiter.h"
 #include "dataplane/pipeline/token_bucket.h"
+#include "dataplane/stats/counters.h"
 
 namespace vswitch {
 
@@ -51,8 +53,23 @@ struct PipelineContext {
   // Counts `packet`, one of the switch's own, and queues it for `out`.
   void SendOwn(rte_mbuf& packet, PortId out);
 
+  // Forgets the connection, counts why, and makes `view` one of nothing.
+  void EraseConnection(ConnectionView& view, ConnectionEnd end);
+
+  WorkerCounters& counters() const {
+    return environment.counters.worker(environment.worker);
+  }
+  PortCounters& counters(PortId port) const {
+    return environment.counters.port(environment.worker, port);
+  }
+
   // Sends all that is queued and frees all that died.
   void Flush();
+
+  // Queues a packet for `out`.
+  void Queue(rte_mbuf* packet, PortId out) {
+    outgoing[outgoing_count++] = {packet, out};
+  }
 
   // Each packet that comes in causes at most one that goes out.
   struct Outgoing {

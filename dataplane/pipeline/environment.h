@@ -22,6 +22,7 @@
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/memory/worker_memory.h"
 #include "dataplane/packet/packet_pool.h"
+#include "dataplane/stats/counters.h"
 #include "dataplane/tables/identity_table.h"
 #include "dataplane/tables/revision_table.h"
 
@@ -44,8 +45,8 @@ struct PipelineEnvironment {
   ConnectionTable* connections = nullptr;
   const IdentityTable* identities = nullptr;
   const RevisionTable* revisions = nullptr;
-  // Counters and the event ring; the pipeline writes those of `worker`.
-  WorkerMemory* memory = nullptr;
+  CounterTable counters;            // the pipeline writes the rows of `worker`
+  EventProducer* events = nullptr;  // nullptr: nobody wants drop records
   PacketPool* pool = nullptr;
   Transmitter* transmitter = nullptr;
 };

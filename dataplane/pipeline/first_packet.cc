@@ -45,8 +45,8 @@ void CountPolicy(PipelineContext& context, const JudgeResult& result) {
   WorkerCounters& counters = context.counters();
   auto count = [&](bool asked, const PolicyVerdict& verdict) {
     if (!asked) return;
-    Add(counters.policy_lookups);
-    Add(verdict.allowed ? counters.policy_allowed : counters.policy_denied);
+    counters.policy_lookups.Add(1);
+    (verdict.allowed ? counters.policy_allowed : counters.policy_denied).Add(1);
   };
   count(result.asked_egress, result.egress);
   count(result.asked_ingress, result.ingress);
@@ -141,7 +141,7 @@ class FirstPacket {
     burst_.leaving_keys[slot] = result.translated;
     switch (inserted.status) {
       case InsertStatus::kInserted:
-        Add(context_.counters().connections_inserted);
+        context_.counters().connections_inserted.Add(1);
         inserted_ = true;
         burst_.View(slot) = inserted.view;
         burst_.metas[slot].connection = inserted.view.index;
@@ -185,7 +185,7 @@ class FirstPacket {
     // Its other end is gone: a packet that comes later is to begin anew, with
     // a backend that exists.
     if (result.drop != DropReason::kPortNotReady) {
-      context_.EraseConnection(view, DeleteReason::kEvicted);
+      context_.EraseConnection(view, ConnectionEnd::kEndpointGone);
     }
     return result.drop;
   }

@@ -25,10 +25,10 @@ void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
   const PacketMeta& meta = burst.metas[slot];
   const Settings& settings = burst.state->settings();
   WorkerCounters& counters = context.counters();
-  Add(counters.icmp_wanted);
+  counters.icmp_wanted.Add(1);
   const IpAddress source = ErrorSource(settings, meta);
   if (source.IsUnspecified() || !MayCauseIcmpError(meta, packet, error)) {
-    Add(counters.icmp_suppressed_rule);
+    counters.icmp_suppressed_rule.Add(1);
     return;
   }
   rte_mbuf* answer = nullptr;
@@ -36,7 +36,7 @@ void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
     answer = context.NewPacket();
   }
   if (answer == nullptr) {
-    Add(counters.icmp_suppressed_rate);
+    counters.icmp_suppressed_rate.Add(1);
     return;
   }
   BuildIcmpError(
@@ -48,7 +48,7 @@ void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
        .destination_mac = HeaderAt<EthernetHeader>(packet, 0)->source},
       *answer);
   context.SendOwn(*answer, burst.in_port);
-  Add(counters.icmp_sent);
+  counters.icmp_sent.Add(1);
 }
 
 }  // namespace vswitch

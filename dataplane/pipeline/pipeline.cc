@@ -22,8 +22,8 @@ void CountReceived(PipelineContext& context, PortId in,
   PortCounters& counters = context.counters(in);
   uint64_t bytes = 0;
   for (const rte_mbuf* packet : packets) bytes += PacketBytes(*packet);
-  Add(counters.rx_packets, packets.size());
-  Add(counters.rx_bytes, bytes);
+  counters.rx_packets.Add(packets.size());
+  counters.rx_bytes.Add(bytes);
 }
 
 }  // namespace
@@ -53,10 +53,15 @@ void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns) {
   }
   const ExpireResult result = environment.connections->Expire(
       environment.worker, now_ns, state.settings().timeouts, kExpireBudget);
-  for (uint32_t reason = 0; reason < kDeleteReasonCount; ++reason) {
-    Add(context_->counters().connections_deleted[reason],
-        result.deleted[reason]);
-  }
+  // The table counts here only what time ended.
+  Counter* deleted = context_->counters().connections_deleted;
+  const auto ended = [&](DeleteReason reason) {
+    return result.deleted[static_cast<uint32_t>(reason)];
+  };
+  deleted[static_cast<uint32_t>(ConnectionEnd::kExpired)].Add(
+      ended(DeleteReason::kTimeout));
+  deleted[static_cast<uint32_t>(ConnectionEnd::kClosed)].Add(
+      ended(DeleteReason::kClosed));
 }
 
 }  // namespace vswitch

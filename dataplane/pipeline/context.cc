@@ -1,0 +1,99 @@
+// PipelineContext: how packets end.
+
+#include "dataplane/pipeline/context.h"
+
+#include <algorithm>
+#include <span>
+
+#include "dataplane/conntrack/connection_table.h"
+#include "dataplane/packet/packet.h"
+
+namespace vswitch {
+namespace {
+
+// Drop records a second and worker (spec/faults.md 5.1).
+constexpr uint32_t kDropRecordsPerSecond = 1000;
+
+void FillDropRecord(const PipelineContext& context, const Burst& burst,
+                    uint32_t slot, DropReason reason, Event& event) {
+  const rte_mbuf& packet = *burst.packets[slot];
+  const PacketMeta& meta = burst.metas[slot];
+  event.time_ns = burst.now_ns;
+  event.generation = burst.state->generation();
+  event.kind = EventKind::kDrop;
+  event.reason = reason;
+  event.port = burst.in_port;
+  event.rule = meta.rule;
+  event.source_identity = meta.source_identity;
+  event.destination_identity = meta.destination_identity;
+  event.key = meta.key;
+  event.packet_bytes = PacketBytes(packet);
+  event.captured_bytes =
+      static_cast<uint16_t>(std::min(PacketBytes(packet), kEventPacketBytes));
+  event.worker = context.environment.worker;
+  CopyFromPacket(packet, 0, event.captured_bytes, event.packet);
+}
+
+}  // namespace
+
+void PipelineContext::Forward(Burst& burst, uint32_t slot, PortId out) {
+  counters(burst.in_port).forwarded_in.Add(1);
+  Queue(burst.packets[slot], out);
+}
+
+void PipelineContext::Drop(Burst& burst, uint32_t slot, DropReason reason) {
+  counters(burst.in_port).drops[ToIndex(reason)].Add(1);
+  burst.metas[slot].drop = reason;
+  dead[dead_count++] = burst.packets[slot];
+  if (environment.events == nullptr) return;
+  if (!drop_records.MayTake(kDropRecordsPerSecond, burst.now_ns)) {
+    counters().events_suppressed.Add(1);
+    return;
+  }
+  drop_records.Take(kDropRecordsPerSecond, burst.now_ns);
+  Event event{};
+  FillDropRecord(*this, burst, slot, reason, event);
+  environment.events->PushOrCount(event);
+}
+
+void PipelineContext::Consume(Burst& burst, uint32_t slot) {
+  counters(burst.in_port).local_in.Add(1);
+  dead[dead_count++] = burst.packets[slot];
+}
+
+void PipelineContext::AnswerInPlace(Burst& burst, uint32_t slot) {
+  counters(burst.in_port).local_in.Add(1);
+  SendOwn(*burst.packets[slot], burst.in_port);
+}
+
+void PipelineContext::SendOwn(rte_mbuf& packet, PortId out) {
+  counters().generated.Add(1);
+  Queue(&packet, out);
+}
+
+void PipelineContext::EraseConnection(ConnectionView& view, ConnectionEnd end) {
+  if (environment.connections->Erase(view)) {
+    counters().connections_deleted[static_cast<uint32_t>(end)].Add(1);
+  }
+  view.index = kNoConnection;
+}
+
+void PipelineContext::Flush() {
+  std::array<rte_mbuf*, kBurstPackets> group;
+  for (uint32_t first = 0; first < outgoing_count; ++first) {
+    if (outgoing[first].packet == nullptr) continue;
+    const PortId port = outgoing[first].port;
+    uint32_t count = 0;
+    for (uint32_t i = first; i < outgoing_count; ++i) {
+      if (outgoing[i].port != port || outgoing[i].packet == nullptr) continue;
+      group[count++] = outgoing[i].packet;
+      outgoing[i].packet = nullptr;
+    }
+    environment.transmitter->Transmit(port, {group.data(), count});
+  }
+  outgoing_count = 0;
+  if (dead_count > 0) environment.pool->Free({dead.data(), dead_count});
+  dead_count = 0;
+}
+
+}  // namespace vswitch

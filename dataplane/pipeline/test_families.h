@@ -1,0 +1,68 @@
+// dataplane/pipeline/test_families.h
+//
+// FamilyTest: a TestWorld for a test that runs once in each family, and the
+// names of TestWorld in that family.
+//
+//   TEST_P(MyTest, Passes) {
+//     EXPECT_EQ(world_.Receive("client", Packet("/ udp")).drop, ...);
+//   }
+//   INSTANTIATE_FAMILIES(MyTest);
+//
+// Test code.
+
+#ifndef VSWITCH_DATAPLANE_PIPELINE_TEST_FAMILIES_H_
+#define VSWITCH_DATAPLANE_PIPELINE_TEST_FAMILIES_H_
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/pipeline/test_world.h"
+
+namespace vswitch {
+
+class FamilyTest : public testing::TestWithParam<IpFamily> {
+ protected:
+  bool is_ipv4() const { return GetParam() == IpFamily::kIpv4; }
+
+  // The address of a port's peer.
+  std::string AddressOf(absl::string_view name) const {
+    if (name == "host") return is_ipv4() ? "192.168.0.1" : "fd01::1";
+    const int last = ToInt(TestWorld::PortNamed(name)) + 1;
+    return absl::StrCat(is_ipv4() ? "10.0.0." : "fd00::", last);
+  }
+  std::string Outside() const {
+    return is_ipv4() ? "203.0.113.9" : "2001:db8::9";
+  }
+  std::string WebService() const {
+    return is_ipv4() ? "10.96.0.10" : "fd02::10";
+  }
+
+  // A packet from the peer of port `from` to the address `to`; `rest` is what
+  // stands behind the IP header's addresses: "ttl=3 / udp".
+  std::string PacketTo(absl::string_view from, const std::string& to,
+                       const std::string& rest) const {
+    return absl::StrCat(
+        "eth src=", TestWorld::PeerMac(TestWorld::PortNamed(from)).ToString(),
+        is_ipv4() ? " / ip4 src=" : " / ip6 src=", AddressOf(from), " dst=", to,
+        " ", rest);
+  }
+  std::string Packet(absl::string_view from, absl::string_view to,
+                     const std::string& rest) const {
+    return PacketTo(from, AddressOf(to), rest);
+  }
+
+  TestWorld world_;
+};
+
+#define INSTANTIATE_FAMILIES(Test)                                       \
+  INSTANTIATE_TEST_SUITE_P(                                              \
+      Families, Test, testing::Values(IpFamily::kIpv4, IpFamily::kIpv6), \
+      [](const testing::TestParamInfo<IpFamily>& info) {                 \
+        return info.param == IpFamily::kIpv4 ? "Ipv4" : "Ipv6";          \
+      })
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_PIPELINE_TEST_FAMILIES_H_

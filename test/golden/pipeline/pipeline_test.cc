@@ -1,0 +1,163 @@
+// Runs test/golden/pipeline/*.golden through the whole pipeline, in the node
+// of dataplane/pipeline/test_world.h.  A case begins with a fresh switch.
+//
+//   in PORT: PACKET       a packet comes in; the lines up to the next "in" or
+//                         "wait" say all that becomes of it:
+//   out PORT: PACKET      this packet leaves, every byte as the text says
+//   drop: REASON          it is dropped
+//   local: yes            the switch takes it for itself
+//   wait: SECONDS         the clock moves on
+//
+// "@" stands for the Ethernet header between a port's peer and the gateway, and
+// a name for an address of the packet's family: $client, $server, $guarded,
+// $jailed, $host, $gateway, $outside, and $web, $shop, $void for the services
+// before server, before guarded and without endpoints.
+//
+// The balance equations are checked after every packet.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "dataplane/base/drop_reason.h"
+#include "dataplane/pipeline/test_world.h"
+#include "test/golden/golden_file.h"
+#include "test/testing/packet_text.h"
+
+namespace vswitch {
+namespace {
+
+// Returns the text that a packet with the bytes of `text` has.
+std::string Canonical(const std::string& text) {
+  auto bytes = PacketFromText(text);
+  if (!bytes.ok()) return absl::StrCat(bytes.status().ToString());
+  return PacketToText(*bytes);
+}
+
+// The names of addresses: in each family.
+constexpr std::array<std::array<absl::string_view, 3>, 10> kNames = {{
+    {"$client", "10.0.0.2", "fd00::2"},
+    {"$server", "10.0.0.3", "fd00::3"},
+    {"$guarded", "10.0.0.4", "fd00::4"},
+    {"$jailed", "10.0.0.5", "fd00::5"},
+    {"$host", "192.168.0.1", "fd01::1"},
+    {"$gateway", "10.0.0.1", "fd00::1"},
+    {"$outside", "203.0.113.9", "2001:db8::9"},
+    {"$web", "10.96.0.10", "fd02::10"},
+    {"$shop", "10.96.0.11", "fd02::11"},
+    {"$void", "10.96.0.12", "fd02::12"},
+}};
+
+// Writes out "@" and the names in the text of a packet that comes in by, or
+// leaves by, `port`.
+std::string WriteOut(const GoldenDirective& directive) {
+  const bool is_ipv6 = absl::StrContains(directive.text, "/ ip6");
+  const bool comes_in = directive.words[0] == "in";
+  const PortId port = TestWorld::PortNamed(directive.words[1]);
+  const std::string peer = TestWorld::PeerMac(port).ToString();
+  const std::string gateway = "02:00:00:00:00:01";
+  std::vector<std::pair<absl::string_view, std::string>> replacements = {
+      {"@", absl::StrCat("eth src=", comes_in ? peer : gateway,
+                         " dst=", comes_in ? gateway : peer)}};
+  for (const auto& [name, ipv4, ipv6] : kNames) {
+    replacements.emplace_back(name, is_ipv6 ? ipv6 : ipv4);
+  }
+  return absl::StrReplaceAll(directive.text, replacements);
+}
+
+// What became of a packet, or is to become of it: one line each.
+std::vector<std::string> Describe(const Received& received) {
+  std::vector<std::string> lines;
+  for (const Sent& sent : received.sent) {
+    lines.push_back(
+        absl::StrCat("out ", TestWorld::NameOf(sent.port), ": ", sent.Text()));
+  }
+  if (received.drop != DropReason::kNone) {
+    lines.push_back(absl::StrCat("drop: ", DropReasonName(received.drop)));
+  }
+  if (received.consumed) lines.push_back("local: yes");
+  return lines;
+}
+
+class PipelineCase : public testing::Test {
+ public:
+  explicit PipelineCase(GoldenCase golden) : golden_(std::move(golden)) {}
+
+  void TestBody() override {
+    SCOPED_TRACE(golden_.where);
+    TestWorld world;
+    for (size_t i = 0; i < golden_.directives.size();) {
+      const GoldenDirective& directive = golden_.directives[i++];
+      if (directive.words[0] == "wait") {
+        uint64_t seconds = 0;
+        ASSERT_TRUE(absl::SimpleAtoi(directive.text, &seconds));
+        world.AdvanceSeconds(seconds);
+        continue;
+      }
+      ASSERT_EQ(directive.words[0], "in") << "line " << directive.line;
+      ASSERT_EQ(directive.words.size(), 2u) << "line " << directive.line;
+      const Received received =
+          world.Receive(directive.words[1], WriteOut(directive));
+      EXPECT_EQ(Describe(received), TakeExpected(i))
+          << "line " << directive.line << ": " << directive.text;
+    }
+  }
+
+ private:
+  // Returns the lines from directive `i` on that say what becomes of the
+  // packet, and moves `i` behind them.
+  std::vector<std::string> TakeExpected(size_t& i) const {
+    std::vector<std::string> lines;
+    for (; i < golden_.directives.size(); ++i) {
+      const GoldenDirective& directive = golden_.directives[i];
+      const std::string& what = directive.words[0];
+      if (what == "out" && directive.words.size() == 2) {
+        lines.push_back(absl::StrCat("out ", directive.words[1], ": ",
+                                     Canonical(WriteOut(directive))));
+      } else if (what == "drop" || what == "local") {
+        lines.push_back(absl::StrCat(what, ": ", directive.text));
+      } else {
+        break;
+      }
+    }
+    EXPECT_FALSE(lines.empty()) << "nothing becomes of a packet";
+    return lines;
+  }
+
+  const GoldenCase golden_;
+};
+
+// Registers one test for each case of the file at `path`.
+bool RegisterFile(const std::string& path) {
+  auto cases = ReadGoldenFile(path);
+  if (!cases.ok() || cases->empty()) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(),
+                 cases.status().ToString().c_str());
+    return false;
+  }
+  for (const GoldenCase& golden : *cases) {
+    testing::RegisterTest(
+        "PipelineGolden", GoldenTestName(golden.name).c_str(), nullptr, nullptr,
+        __FILE__, __LINE__,
+        [golden]() -> testing::Test* { return new PipelineCase(golden); });
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace vswitch
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  bool all_read = argc > 1;
+  for (int i = 1; i < argc; ++i) all_read &= vswitch::RegisterFile(argv[i]);
+  return all_read ? RUN_ALL_TESTS() : 1;
+}
