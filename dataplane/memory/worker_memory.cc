@@ -16,7 +16,7 @@ struct WorkerMemoryHeader {
   WorkerMemoryGeometry geometry;  // does not change after Format()
   alignas(64) StdAtomics::Atomic<uint64_t> incarnation;
   StdAtomics::Atomic<uint64_t> heartbeat_ns;
-  WorkerSlot slots[kMaxWorkers];
+  WorkerSlot slots[kWorkerSlotCount];
 };
 
 namespace {
@@ -30,7 +30,7 @@ constexpr uint64_t kPortStatusBytes = kMaxPorts * sizeof(PortStatusWord);
 
 constexpr uint64_t kLayout = LayoutHash(
     {1, kHeaderBytes, offsetof(WorkerMemoryHeader, incarnation),
-     offsetof(WorkerMemoryHeader, slots), sizeof(WorkerSlot), kMaxWorkers,
+     offsetof(WorkerMemoryHeader, slots), sizeof(WorkerSlot), kWorkerSlotCount,
      kPortStatusBytes, sizeof(WorkerRings), sizeof(Event), kEventRingEntries,
      sizeof(Reply), kReplyRingEntries, kEventWriterCount});
 

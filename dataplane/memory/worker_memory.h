@@ -4,7 +4,8 @@
 // plane maps read-only.  It survives a restart of either: connections and
 // counters stay.  The supervisor formats it once.
 //
-//   slots          one per worker: what quiescence needs (quiescence.h)
+//   slots          one per worker and one of the dataplane's main thread:
+//                  what quiescence needs (quiescence.h)
 //   port status    how far each port of the port table has come
 //   rings          events of each worker, replies, the tail of the commands
 //   counter area   dataplane/stats/counters.h lies in it
@@ -46,6 +47,9 @@ struct WorkerMemoryOptions {
   uint64_t connection_bytes = 0;  // ConnectionTable::BytesFor(capacity)
   HashSecret secret;              // random, fresh for each segment
 };
+
+// The last slot is that of the dataplane's main thread.
+inline constexpr uint32_t kWorkerSlotCount = kMaxWorkers + 1;
 
 enum class PortState : uint8_t { kNone, kOpening, kUp, kFailed };
 
@@ -127,8 +131,9 @@ class WorkerMemory : public WorkerMemoryView {
   void SetHeartbeat(uint64_t now_ns);                         // main thread
   void SetPortStatus(PortId port, const PortStatus& status);  // main thread
 
-  WorkerSlot& slot(WorkerId worker);  // that worker
-  WorkerRings& writable_rings();      // as the rings say
+  // That worker, or WorkerId{kMaxWorkers}: the main thread.
+  WorkerSlot& slot(WorkerId worker);
+  WorkerRings& writable_rings();  // as the rings say
   std::span<std::byte> writable_counter_area();
   std::span<std::byte> writable_connection_area();
 

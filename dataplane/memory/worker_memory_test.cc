@@ -30,7 +30,7 @@ TEST_F(WorkerMemoryTest, FreshMemoryHasNoDataplane) {
   const WorkerMemoryView view = View();
   EXPECT_EQ(view.incarnation(), 0u);
   EXPECT_EQ(view.secret().words[1], 4u);
-  EXPECT_EQ(view.slots().size(), kMaxWorkers);
+  EXPECT_EQ(view.slots().size(), kWorkerSlotCount);
   EXPECT_TRUE(AllReached(view.slots(), 1, 0)) << "nobody to wait for";
   EXPECT_EQ(view.counter_area().size(), 1000u);
   EXPECT_EQ(view.connection_area().size(), 8192u);
