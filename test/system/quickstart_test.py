@@ -1,11 +1,15 @@
 """What ./quickstart does, in a folder and namespaces of its own, and that it
 leaves nothing behind."""
 
-import io
 import contextlib
+import io
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
+import sys
+import time
 import unittest
 
 import harness
@@ -47,6 +51,52 @@ class QuickstartTest(unittest.TestCase):
             f"vsq{os.getpid()}-*")), [])
         self.assertEqual(set(os.listdir("/sys/class/net")), before)
         self.assertFalse(os.path.exists(folder))
+
+    def test_interrupted_it_leaves_nothing(self):
+        """Whatever it was doing when Ctrl-C came."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root, for network namespaces")
+        for number, seconds in enumerate((0.3, 1.5, 5.0)):
+            with self.subTest(seconds=seconds):
+                self._interrupt(f"vsi{os.getpid()}-{number}", seconds)
+
+    def _interrupt(self, prefix, seconds):
+        folder = f"/tmp/{prefix}"
+        programs = {name: str(RUNFILES / path)
+                    for name, path in PROGRAMS.items()}
+        # The script itself, but for the build and for where it runs.
+        script = (f"import pathlib, quickstart as q, sys\n"
+                  f"q.RUN_FOLDER = pathlib.Path({folder!r})\n"
+                  f"q.LOCK_FILE = pathlib.Path({folder + '.lock'!r})\n"
+                  f"q.NAME_PREFIX = {prefix!r}\n"
+                  f"q.build = lambda: {programs!r}\n"
+                  f"sys.exit(q.main([]))\n")
+        with subprocess.Popen(
+                [sys.executable, "-c", script], stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                env=dict(os.environ, PYTHONPATH=str(
+                    RUNFILES / "tools/quickstart"))) as child:
+            time.sleep(seconds)
+            os.killpg(child.pid, signal.SIGINT)  # as the terminal does
+            output, _ = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 130, output)
+        self.assertIn("taking everything down", output)
+        self.assertEqual(list(pathlib.Path("/run/netns").glob(f"{prefix}-*")),
+                         [])
+        self.assertFalse(os.path.exists(folder), output)
+        self.assertEqual(self._processes_of(folder), [])
+
+    @staticmethod
+    def _processes_of(folder):
+        """Returns the pids of programs that were started in the folder."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if folder in os.readlink(entry / "exe"):
+                    found.append(entry.name)
+            except OSError:
+                pass
+        return found
 
 
 if __name__ == "__main__":
