@@ -15,7 +15,8 @@
 //     reader can hold the old tag.
 // The writer stores before, since, after (release); the reader loads after
 // (acquire), since, before: whichever mixture it sees gives a binding that is
-// right for its generation (model-checked: identity_table_relacy_test.cc).
+// right for its generation (model-checked:
+// dataplane/memory/publish_relacy_test.cc).
 //
 // An address may lie in one of two groups of eight slots; 16-bit tags, four to
 // a word, find the slot: one line of tags and one slot in the common case.
