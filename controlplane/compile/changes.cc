@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
 #include <span>
+#include <tuple>
 
 namespace vswitch {
 namespace {
@@ -21,9 +23,18 @@ bool SamePort(PortRecord a, PortRecord b) {
   return std::memcmp(&a, &b, sizeof(a)) == 0;
 }
 
-bool SameSettings(Settings a, Settings b) {
-  a.judge_again_before = b.judge_again_before = 0;
-  return std::memcmp(&a, &b, sizeof(a)) == 0;
+// All but judge_again_before, which is made of the answer.
+bool SameSettings(const Settings& a, const Settings& b) {
+  auto members = [](const Settings& s) {
+    return std::tie(s.gateway_mac, s.host_port, s.gateway_ipv4, s.gateway_ipv6,
+                    s.gateway_link_local, s.node_address_count,
+                    s.icmp_errors_per_second, s.icmp_errors_per_second_port,
+                    s.maglev_seed);
+  };
+  return members(a) == members(b) &&
+         std::equal(std::begin(a.node_addresses), std::end(a.node_addresses),
+                    std::begin(b.node_addresses)) &&
+         std::memcmp(&a.timeouts, &b.timeouts, sizeof(a.timeouts)) == 0;
 }
 
 class ChangeFinder {

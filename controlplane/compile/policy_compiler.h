@@ -5,7 +5,7 @@
 //
 // Selectors become lists of identities, named ports become numbers: on ingress
 // those of the isolated pod, on egress those of each peer (NP-15).  The numbers
-// NP-n are those of the policy specification (docs of issue 3).
+// NP-n are the rules that policy_semantics_test.cc lists.
 //
 // Control thread only.
 

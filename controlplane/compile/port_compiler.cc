@@ -182,10 +182,11 @@ absl::StatusOr<std::vector<CompiledPort>> CompilePorts(
     RETURN_IF_ERROR(CheckUnique(metadata, port, resolved, uniques));
     RETURN_IF_ERROR(
         ClaimAddresses(metadata, port, node_name, resolved, owners));
+    PortRecord record = MakeRecord(metadata, port, resolved, *number);
     ports.push_back({.metadata = &metadata,
                      .port = &port,
                      .id = number->id,
-                     .record = MakeRecord(metadata, port, resolved, *number),
+                     .record = record,
                      .resolved = std::move(resolved),
                      .pod = pods.Find(port.pod_namespace, port.pod_name)});
     return absl::OkStatus();

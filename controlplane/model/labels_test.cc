@@ -2,6 +2,10 @@
 
 #include "controlplane/model/labels.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "gtest/gtest.h"
 
 namespace vswitch {
@@ -9,7 +13,8 @@ namespace {
 
 LabelSelector One(const char* key, SelectorOperator op,
                   std::vector<std::string> values = {}) {
-  return {.requirements = {{.key = key, .op = op, .values = values}}};
+  return {
+      .requirements = {{.key = key, .op = op, .values = std::move(values)}}};
 }
 
 TEST(LabelSelectorTest, EmptySelectorMatchesEverything) {

@@ -140,7 +140,7 @@ class Layout {
                                 PolicySetRecord& record) {
     if (set.identities.empty()) return absl::OkStatus();
     uint32_t count = 1;
-    while (count * 5 < set.identities.size()) count *= 2;
+    while (uint64_t{count} * 5 < set.identities.size()) count *= 2;
     for (; count <= (1u << 24); count *= 2) {
       for (uint32_t seed = 0; seed < 64; ++seed) {
         std::vector<IdentityBucket> buckets(count, IdentityBucket{});

@@ -138,6 +138,7 @@ TEST(PolicyTablePropertyTest, AgreesWithTheNaiveEvaluator) {
     }
     PolicyTableBuilder builder;
     std::vector<PolicySetId> ids;
+    ids.reserve(specs.size());
     for (const PolicySetSpec& spec : specs) ids.push_back(*builder.Add(spec));
     std::string blob = *std::move(builder).Build();
     struct alignas(64) Line {
