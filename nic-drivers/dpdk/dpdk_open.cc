@@ -6,6 +6,7 @@
 #include <rte_lcore.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -145,9 +146,22 @@ absl::Status Configure(const DpdkPortConfig& config, uint16_t ethdev,
                                    static_cast<unsigned>(socket), nullptr);
     if (error != 0) return Failed(config, "set up a transmit queue", error);
   }
-  error = rte_eth_dev_start(ethdev);
-  if (error != 0) return Failed(config, "start it", error);
   return absl::OkStatus();
+}
+
+// net_af_xdp takes 2048 buffers for its fill ring and twice as many places.
+constexpr uint32_t kAfXdpPackets = 4096;
+
+absl::StatusOr<std::unique_ptr<MbufPool>> MakeOwnPool(
+    const DpdkPortConfig& config) {
+  if (!absl::StartsWith(config.devargs, "net_af_xdp")) {
+    return std::unique_ptr<MbufPool>();
+  }
+  // Unique also while an older one cannot be freed.  Main thread only.
+  static uint32_t number = 0;
+  return MbufPool::Create({.name = absl::StrCat("xdp", ++number),
+                           .packet_count = kAfXdpPackets,
+                           .segment_count = 32});
 }
 
 absl::Status CheckMtu(const DpdkPortConfig& config,
@@ -212,15 +226,22 @@ absl::StatusOr<std::unique_ptr<DpdkPort>> DpdkPort::Open(
   rte_eth_dev_info info{};
   const int error = rte_eth_dev_info_get(ethdev, &info);
   if (error != 0) return Failed(config, "ask what it can do", error);
+  OwnPool own_pool;  // outlives the device if this fails
   Plugged plugged(ethdev, info.device);
   RETURN_IF_ERROR(CheckMtu(config, info));
   const uint16_t queues = std::max<uint16_t>(
       1, std::min({config.queues, info.max_rx_queues, info.max_tx_queues}));
-  RETURN_IF_ERROR(Configure(config, ethdev, info, queues, pool));
+  ASSIGN_OR_RETURN(own_pool.pool, MakeOwnPool(config));
+  MbufPool& rx_pool = own_pool.pool != nullptr ? *own_pool.pool : pool;
+  RETURN_IF_ERROR(Configure(config, ethdev, info, queues, rx_pool));
+  own_pool.lost = rx_pool.PacketsInUse();
+  const int started = rte_eth_dev_start(ethdev);
+  if (started != 0) return Failed(config, "start it", started);
   const uint64_t offloads = TxOffloads(info);
-  std::unique_ptr<DpdkPort> port(new DpdkPort(
-      MakeInfo(config, ethdev, queues, offloads), ethdev, info.device,
-      (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0, pool));
+  std::unique_ptr<DpdkPort> port(
+      new DpdkPort(MakeInfo(config, ethdev, queues, offloads), ethdev,
+                   info.device, std::move(own_pool),
+                   (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0, pool));
   plugged.Release();
   return port;
 }

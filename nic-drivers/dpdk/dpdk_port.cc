@@ -24,10 +24,11 @@ constexpr size_t kTypicalParts = 64;
 }  // namespace
 
 DpdkPort::DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device,
-                   bool tx_chains, MbufPool& pool)
+                   OwnPool own_pool, bool tx_chains, MbufPool& pool)
     : info_(std::move(info)),
       ethdev_(ethdev),
       device_(device),
+      own_pool_(std::move(own_pool)),
       tx_chains_(tx_chains),
       pool_(pool),
       parts_(info_.queue_count) {
@@ -38,6 +39,11 @@ DpdkPort::~DpdkPort() {
   rte_eth_dev_stop(ethdev_);
   rte_eth_dev_close(ethdev_);
   rte_dev_remove(device_);
+  if (own_pool_.pool != nullptr &&
+      own_pool_.pool->PacketsInUse() > own_pool_.lost) {
+    // A packet of it still waits in another device; its memory must stay.
+    (void)own_pool_.pool.release();
+  }
 }
 
 uint16_t DpdkPort::RxBurst(uint16_t queue, std::span<rte_mbuf*> packets) {

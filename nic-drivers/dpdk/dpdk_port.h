@@ -61,8 +61,15 @@ class DpdkPort final : public Port {
   const PortInfo& Info() const override { return info_; }
 
  private:
-  DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device, bool tx_chains,
-           MbufPool& pool);
+  // A pool for a driver that loses the buffers of its receive queue when it is
+  // closed (net_af_xdp of DPDK 22.11); null for others.
+  struct OwnPool {
+    std::unique_ptr<MbufPool> pool;
+    uint32_t lost = 0;  // how many buffers the driver took at start
+  };
+
+  DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device, OwnPool own_pool,
+           bool tx_chains, MbufPool& pool);
 
   DropReason SendOne(uint16_t queue, rte_mbuf* packet);
   DropReason SendCut(uint16_t queue, rte_mbuf* packet);
@@ -71,6 +78,7 @@ class DpdkPort final : public Port {
   const PortInfo info_;
   const uint16_t ethdev_;  // DPDK's number of the device
   rte_device* const device_;
+  OwnPool own_pool_;
   const bool tx_chains_;  // whether the device sends packets of many segments
   MbufPool& pool_;
   // Scratch of each queue's worker: the packets that a segment is cut into.
