@@ -80,12 +80,7 @@ class FirstPacket {
     ConnectionView& view = burst_.View(slot);
     // A packet before this one in the burst may have begun the connection.
     if (!view.found() && inserted_) view = connections_.Lookup(Key(slot));
-    if (!view.found()) return Begin(slot);
-    if (IsVerdictCurrent(*burst_.state, *context_.environment.revisions,
-                         view.record)) {
-      return Follow(slot);
-    }
-    return JudgeAgain(slot);
+    return view.found() ? Known(slot) : Begin(slot);
   }
 
  private:
@@ -96,6 +91,14 @@ class FirstPacket {
         Judge(*burst_.state, *context_.environment.identities, query);
     CountPolicy(context_, result);
     return result;
+  }
+
+  // Goes by the entry in the packet's view, judged again if it is stale.
+  DropReason Known(uint32_t slot) {
+    const bool is_current =
+        IsVerdictCurrent(*burst_.state, *context_.environment.revisions,
+                         burst_.View(slot).record);
+    return is_current ? Follow(slot) : JudgeAgain(slot);
   }
 
   // Takes what the entry in the packet's view says.
@@ -136,8 +139,7 @@ class FirstPacket {
                              .judgement = judgement,
                              .state = state};
     if (result.is_service) connection.service = result.service;
-    const InsertResult inserted = connections_.Insert(
-        context_.environment.worker, connection, burst_.now_ns);
+    const InsertResult inserted = InsertOrReplace(connection);
     burst_.leaving_keys[slot] = result.translated;
     switch (inserted.status) {
       case InsertStatus::kInserted:
@@ -149,10 +151,11 @@ class FirstPacket {
                            burst_.now_ns);
         return DropReason::kNone;
       case InsertStatus::kExisted:
-        // Another worker judged the same packet's twin by a generation as
-        // good as ours: its translation holds for both.
+        // Another worker was first with the connection: its translation holds
+        // for both, and so does its verdict unless it is of an older
+        // generation.
         burst_.View(slot) = inserted.view;
-        return Follow(slot);
+        return Known(slot);
       case InsertStatus::kReplyTaken:
         return DropReason::kNatPortsExhausted;
       case InsertStatus::kFull:
@@ -161,6 +164,20 @@ class FirstPacket {
         return DropReason::kNone;
     }
     return DropReason::kConnectionsFull;
+  }
+
+  InsertResult InsertOrReplace(const NewConnection& connection) {
+    const WorkerId worker = context_.environment.worker;
+    InsertResult result =
+        connections_.Insert(worker, connection, burst_.now_ns);
+    if (result.status != InsertStatus::kReplyTaken) return result;
+    // A TCP connection that is over, but not yet forgotten, gives way.
+    ConnectionView holder = connections_.Lookup(connection.reply);
+    const bool is_over = holder.state == ConnectionState::kTimeWait ||
+                         holder.state == ConnectionState::kClosed;
+    if (!holder.found() || !is_over) return result;
+    context_.EraseConnection(holder, ConnectionEnd::kReplaced);
+    return connections_.Insert(worker, connection, burst_.now_ns);
   }
 
   DropReason JudgeAgain(uint32_t slot) {
