@@ -1,3 +1,5 @@
+// Sharing, capacity and takeover of the blob heap.
+
 #include "dataplane/memory/blob_heap.h"
 
 #include <cstring>

@@ -1,3 +1,5 @@
+// Order, loss and impossible indices of a ring.
+
 #include "dataplane/memory/ring.h"
 
 #include <memory>

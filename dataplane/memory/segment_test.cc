@@ -1,3 +1,5 @@
+// What a segment shares, and what it refuses.
+
 #include "dataplane/memory/segment.h"
 
 #include <fcntl.h>

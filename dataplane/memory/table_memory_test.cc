@@ -1,3 +1,5 @@
+// The life of a generation, takeover by a successor, and damaged headers.
+
 #include "dataplane/memory/table_memory.h"
 
 #include <cstring>

@@ -1,3 +1,5 @@
+// What the dataplane writes and the control plane sees, over restarts.
+
 #include "dataplane/memory/worker_memory.h"
 
 #include <vector>

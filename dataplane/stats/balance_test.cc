@@ -1,3 +1,5 @@
+// Which equation a missing count breaks, and how a restart settles them.
+
 #include "dataplane/stats/balance.h"
 
 #include <cstddef>

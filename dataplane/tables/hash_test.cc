@@ -1,3 +1,5 @@
+// SipHash-1-3 against the definition in its paper.
+
 #include "dataplane/tables/hash.h"
 
 #include <array>

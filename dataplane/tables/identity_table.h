@@ -61,7 +61,7 @@ struct alignas(64) IdentitySlot {
   Atomic<uint64_t> before;
 };
 
-// The tags of a group of eight slots, four to a word; tag 0: not in use.
+// The tags of a group of eight slots, four to a word; odd: in use.
 template <typename Atomics>
 struct IdentityTags {
   typename Atomics::template Atomic<uint64_t> words[2];
@@ -123,7 +123,7 @@ class BasicIdentityTable {
     const uint32_t mask = memory_.group_count - 1;
     place.groups[0] = static_cast<uint32_t>(hash) & mask;
     place.groups[1] = static_cast<uint32_t>(hash >> 24) & mask;
-    place.tag = static_cast<uint16_t>((hash >> 48) | 1);  // never 0
+    place.tag = static_cast<uint16_t>((hash >> 48) | 1);  // odd: in use
     return place;
   }
 

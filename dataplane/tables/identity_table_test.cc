@@ -1,3 +1,5 @@
+// What each generation sees of the identity table, against a map.
+
 #include "dataplane/tables/identity_table.h"
 
 #include <map>
@@ -184,6 +186,25 @@ TEST_P(IdentityTableTest, SlotServesANewAddressOnlyAfterTwoGracePeriods) {
   const IdentityTable table(storage.memory(), kSecret);
   EXPECT_EQ(table.Lookup(Address(9), 4), Binding(309));
   EXPECT_EQ(table.Lookup(Address(1), 4), std::nullopt);
+}
+
+TEST_P(IdentityTableTest, NewWriterWaitsForReadersOfARetiredSlot) {
+  TableStorage storage(1);
+  {
+    IdentityTableWriter writer(storage.memory(), kSecret, 0);
+    writer.BeginGeneration(1, 0);
+    for (uint32_t i = 1; i <= 8; ++i) {
+      ASSERT_TRUE(writer.Bind(Address(i), Binding(300)).ok());
+    }
+    writer.BeginGeneration(2, 1);
+    ASSERT_TRUE(writer.Unbind(Address(1)).ok());
+    writer.BeginGeneration(3, 2);  // the slot is retired
+  }
+  IdentityTableWriter successor(storage.memory(), kSecret, 3);
+  successor.BeginGeneration(4, 3);
+  EXPECT_FALSE(successor.Bind(Address(9), Binding(300)).ok());
+  successor.BeginGeneration(5, 4);
+  EXPECT_TRUE(successor.Bind(Address(9), Binding(300)).ok());
 }
 
 TEST_P(IdentityTableTest, FillsToCapacity) {

@@ -47,15 +47,15 @@ class BasicIdentityTableWriter {
       : memory_(memory), reader_(memory, secret) {
     retired_in_.resize(size_t{memory.group_count} * kSlotsPerIdentityGroup, 0);
     for (uint32_t index = 0; index < retired_in_.size(); ++index) {
+      // Slots that were never used are not touched: untouched memory is free.
+      const uint16_t tag = TagAt(index);
+      if (tag == kRetiredTag) {
+        // It may have been retired a moment ago: treat it so.
+        retired_in_[index] = current + 1;
+      }
+      if (!IsTagInUse(tag)) continue;
       Slot& slot = memory_.slots[index];
       if (slot.since.LoadRelaxed() > current) Revert(slot);
-      if (TagAt(index) == 0) {
-        // Its tag may have been cleared a moment ago: treat it so.
-        if (slot.key[0].LoadRelaxed() != 0 || slot.key[1].LoadRelaxed() != 0) {
-          retired_in_[index] = current + 1;
-        }
-        continue;
-      }
       if (slot.after.LoadRelaxed() == 0) {
         absent_.push_back(index);
       } else {
@@ -75,9 +75,9 @@ class BasicIdentityTableWriter {
       const uint32_t index = absent_.front();
       absent_.pop_front();
       Slot& slot = memory_.slots[index];
-      if (TagAt(index) == 0 || slot.after.LoadRelaxed() != 0) continue;
+      if (!IsTagInUse(TagAt(index)) || slot.after.LoadRelaxed() != 0) continue;
       if (slot.since.LoadRelaxed() <= reached_) {
-        SetTag(index, 0);
+        SetTag(index, kRetiredTag);
         retired_in_[index] = next_;
       } else {
         absent_.push_back(index);
@@ -136,7 +136,7 @@ class BasicIdentityTableWriter {
   void ForEach(const std::function<void(const IpAddress&, const HostBinding&)>&
                    visit) const {
     for (uint32_t index = 0; index < retired_in_.size(); ++index) {
-      if (TagAt(index) == 0) continue;
+      if (!IsTagInUse(TagAt(index))) continue;
       const Slot& slot = memory_.slots[index];
       const std::optional<HostBinding> binding =
           UnpackHostBinding(slot.after.LoadRelaxed());
@@ -149,6 +149,11 @@ class BasicIdentityTableWriter {
   const Table& reader() const { return reader_; }
 
  private:
+  // The tag of a slot that an address gave up.  Tags of addresses are odd, so
+  // no reader takes it, or 0 (never used), for one.
+  static constexpr uint16_t kRetiredTag = 2;
+  static constexpr bool IsTagInUse(uint16_t tag) { return (tag & 1) != 0; }
+
   static IpAddress AddressOf(const Slot& slot) {
     const uint64_t words[2] = {slot.key[0].LoadRelaxed(),
                                slot.key[1].LoadRelaxed()};
@@ -207,7 +212,7 @@ class BasicIdentityTableWriter {
   // A slot may take a new key if it never had one, or if every reader has
   // reached a generation published after its tag was cleared.
   bool IsFree(uint32_t index) const {
-    return TagAt(index) == 0 &&
+    return !IsTagInUse(TagAt(index)) &&
            (retired_in_[index] == 0 || retired_in_[index] <= reached_);
   }
 

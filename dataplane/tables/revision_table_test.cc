@@ -1,3 +1,5 @@
+// Which verdicts a mark makes stale, in both families.
+
 #include "dataplane/tables/revision_table.h"
 
 #include <memory>

@@ -1,3 +1,5 @@
+// Longest-prefix match against a linear scan, and damaged blobs.
+
 #include "dataplane/tables/route_table.h"
 
 #include <cstring>
