@@ -102,7 +102,7 @@ TEST_F(ChangesTest, RoutesAndSettingsConcernAll) {
   EXPECT_THAT(Changed(), ElementsAre("all"));
   EXPECT_THAT(Changed(), IsEmpty());
   cluster_.Add("", std::string(kSettingsName),
-               SwitchSettings{.timeout_profile = TimeoutProfile::kRfc});
+               SwitchSettings{.timeout_profile = TimeoutProfile::kLinux});
   EXPECT_THAT(Changed(), ElementsAre("all"));
 }
 

@@ -6,34 +6,9 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
-namespace {
-
-// RFC 5382 section 5 (TCP: 2 h 4 min established, 4 min transitory), RFC 4787
-// section 4.3 (UDP: 5 min recommended), RFC 5508 section 3.2 (ICMP: 60 s).
-constexpr ConnectionTimeouts kRfcTimeouts{
-    .tcp_established_s = 7440,
-    .tcp_transitory_s = 240,
-    .tcp_time_wait_s = 240,
-    .tcp_closed_s = 10,
-    .udp_s = 300,
-    .icmp_s = 60,
-    .other_s = 600,
-};
-
-// The defaults of Linux' nf_conntrack (nf_conntrack_proto_*.c).
-constexpr ConnectionTimeouts kLinuxTimeouts{
-    .tcp_established_s = 432000,
-    .tcp_transitory_s = 120,
-    .tcp_time_wait_s = 120,
-    .tcp_closed_s = 10,
-    .udp_s = 120,
-    .icmp_s = 30,
-    .other_s = 600,
-};
-
-}  // namespace
 
 absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
                                          const std::string& node_name,
@@ -68,9 +43,7 @@ absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
     std::copy(node->addresses.begin(), node->addresses.end(),
               settings.node_addresses);
   }
-  settings.timeouts = wanted.timeout_profile == TimeoutProfile::kRfc
-                          ? kRfcTimeouts
-                          : kLinuxTimeouts;
+  settings.timeouts = DefaultTimeouts(wanted.timeout_profile);
   settings.icmp_errors_per_second = wanted.icmp_errors_per_second;
   settings.icmp_errors_per_second_port = wanted.icmp_errors_per_second_port;
   settings.maglev_seed = wanted.maglev_seed;

@@ -23,6 +23,7 @@
 #include "controlplane/model/labels.h"
 #include "dataplane/base/address.h"
 #include "dataplane/base/flow_key.h"
+#include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
 
@@ -181,15 +182,13 @@ struct Port {
   std::vector<IpPrefix> routes;
 };
 
-enum class TimeoutProfile : uint8_t { kRfc, kLinux };
-
 // The switch's own settings; one object, named "default".
 struct SwitchSettings {
   std::optional<MacAddress> gateway_mac;
   std::optional<IpAddress> gateway_ipv4;  // default: from the Node's podCIDRs
   std::optional<IpAddress> gateway_ipv6;
   uint32_t mtu = 1500;
-  TimeoutProfile timeout_profile = TimeoutProfile::kLinux;
+  TimeoutProfile timeout_profile = TimeoutProfile::kRfc;
   uint32_t icmp_errors_per_second = 1000;
   uint32_t icmp_errors_per_second_port = 100;
   uint64_t maglev_seed = 0;

@@ -303,8 +303,8 @@ SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
   }
   CheckMtu(reader, {&path, "mtu"}, message.mtu());
   if (message.mtu() != 0) settings.mtu = message.mtu();
-  if (message.timeout_profile() == v1::TIMEOUT_PROFILE_RFC) {
-    settings.timeout_profile = TimeoutProfile::kRfc;
+  if (message.timeout_profile() == v1::TIMEOUT_PROFILE_LINUX) {
+    settings.timeout_profile = TimeoutProfile::kLinux;
   }
   if (message.has_icmp_errors_per_second()) {
     settings.icmp_errors_per_second = message.icmp_errors_per_second();
