@@ -14,7 +14,7 @@ struct WorkerMemoryHeader {
   SegmentHeader segment;
   HashSecret secret;
   WorkerMemoryGeometry geometry;  // does not change after Format()
-  alignas(64) StdAtomics::Atomic<uint64_t> incarnation;
+  StdAtomics::Atomic<uint64_t> incarnation;
   StdAtomics::Atomic<uint64_t> heartbeat_ns;
   WorkerSlot slots[kWorkerSlotCount];
 };

@@ -38,9 +38,9 @@ struct BlobHeader {
 };
 static_assert(sizeof(BlobHeader) == 24);
 
-// The bits 0 to `branch`.
+// The bits 0 to `branch`, at most 63.
 constexpr uint64_t BitsUpTo(uint32_t branch) {
-  return ~uint64_t{0} >> (63 - branch);
+  return ~uint64_t{0} >> ((63 - branch) % kBranchCount);
 }
 
 // An address as the bits that are looked up: 128 for IPv6, 32 for IPv4, from
@@ -195,7 +195,7 @@ struct Pending {
 };
 
 // Fills `node` from the prefixes below it; appends its values and children.
-void LayOut(Pending pending, std::vector<RouteNode>& nodes,
+void LayOut(const Pending& pending, std::vector<RouteNode>& nodes,
             std::vector<uint32_t>& values, std::vector<Pending>& queue) {
   uint32_t branch_value[kBranchCount];
   uint32_t branch_bits[kBranchCount] = {};  // of the prefix it came from, + 1
@@ -251,8 +251,9 @@ std::string RouteTableBuilder::Build() const {
         {Bits::Of(prefix.address), prefix.prefix_bits, value});
   }
   for (size_t next = 0; next < queue.size(); ++next) {
-    Pending pending = std::move(queue[next]);
-    LayOut(std::move(pending), nodes, values, queue);
+    // Out of the queue first: LayOut() appends to it.
+    const Pending pending = std::move(queue[next]);
+    LayOut(pending, nodes, values, queue);
   }
 
   const BlobHeader header{kMagic,
