@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -87,7 +87,9 @@ absl::Status ToStatus(const grpc::Status& status, const PlaceOf& place_of) {
 
 std::string ChooseSocket(const std::string& given) {
   if (!given.empty()) return given;
-  const char* from_environment = std::getenv("VSWITCH_SOCKET");
+  // Nothing in this program writes the environment.
+  const char* from_environment =
+      std::getenv("VSWITCH_SOCKET");  // NOLINT(concurrency-mt-unsafe)
   if (from_environment != nullptr && *from_environment != '\0') {
     return from_environment;
   }
@@ -99,9 +101,11 @@ std::string ChooseSocket(const std::string& given) {
 absl::StatusOr<std::unique_ptr<SwitchClient>> SwitchClient::Connect(
     const std::string& path, absl::Duration timeout) {
   if (access(path.c_str(), W_OK) != 0) {
-    const bool denied = errno == EACCES;
+    const int error = errno;
+    const bool denied = error == EACCES;
     return absl::UnavailableError(absl::StrCat(
-        "the switch's socket ", path, ": ", std::strerror(errno),
+        "the switch's socket ", path, ": ",
+        std::generic_category().message(error),
         denied ? "; run vswitchctl as root"
                : "; is vswitchd running? --socket names another one"));
   }
@@ -113,11 +117,10 @@ absl::StatusOr<std::unique_ptr<SwitchClient>> SwitchClient::Connect(
   auto channel =
       grpc::CreateCustomChannel(absl::StrCat("unix:", path),
                                 grpc::InsecureChannelCredentials(), arguments);
-  return std::unique_ptr<SwitchClient>(
-      new SwitchClient(std::move(channel), timeout));
+  return std::unique_ptr<SwitchClient>(new SwitchClient(channel, timeout));
 }
 
-SwitchClient::SwitchClient(std::shared_ptr<grpc::Channel> channel,
+SwitchClient::SwitchClient(const std::shared_ptr<grpc::Channel>& channel,
                            absl::Duration timeout)
     : timeout_(timeout),
       config_(v1::ConfigService::NewStub(channel)),

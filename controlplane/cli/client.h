@@ -78,7 +78,8 @@ class SwitchClient {
   v1::AdminService::Stub& admin() { return *admin_; }
 
  private:
-  SwitchClient(std::shared_ptr<grpc::Channel> channel, absl::Duration timeout);
+  SwitchClient(const std::shared_ptr<grpc::Channel>& channel,
+               absl::Duration timeout);
 
   const absl::Duration timeout_;
   const std::unique_ptr<v1::ConfigService::Stub> config_;

@@ -243,7 +243,7 @@ void FieldReader::Each(absl::string_view name, const Visitor& visit) {
   }
 }
 
-void FieldReader::Ignore(std::initializer_list<absl::string_view> names) {
+void FieldReader::Ignore(absl::Span<const absl::string_view> names) {
   for (absl::string_view name : names) Take(name);
 }
 

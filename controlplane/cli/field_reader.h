@@ -75,7 +75,7 @@ class FieldReader {
   void Each(absl::string_view name, const Visitor& visit);
 
   // Takes fields that are known and not used.
-  void Ignore(std::initializer_list<absl::string_view> names);
+  void Ignore(absl::Span<const absl::string_view> names);
   // Reports the fields, if they hold anything, whose meaning would be lost.
   void Refuse(std::initializer_list<absl::string_view> names,
               absl::string_view why);

@@ -84,6 +84,13 @@ void ReadSpec(FieldReader& object, v1::ResourceKind kind,
   }
 }
 
+// "List", and "PodList" and the like.
+bool IsList(const YamlNode& node) {
+  const YamlNode* kind = node.Find("kind");
+  return kind != nullptr && absl::EndsWith(kind->text, "List") &&
+         node.Find("items") != nullptr;
+}
+
 // Returns the kind of the object, or nullptr after reporting why not.
 const KindInfo* ReadKind(FieldReader& object) {
   object.Require("apiVersion");
@@ -124,11 +131,7 @@ void ManifestReader::Read(absl::string_view file, const std::string& text) {
 
 void ManifestReader::ReadObject(absl::string_view file, const YamlNode& node,
                                 YamlErrors& errors) {
-  const YamlNode* kind_node = node.Find("kind");
-  const bool is_list = kind_node != nullptr &&
-                       absl::EndsWith(kind_node->text, "List") &&
-                       node.Find("items") != nullptr;
-  if (is_list) {
+  if (IsList(node)) {
     ReadList(file, node, errors);
     return;
   }

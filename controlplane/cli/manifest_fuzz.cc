@@ -19,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ManifestReader again("default");
     again.Read("printed", text);
     if (again.manifests().size() != 1 ||
-        vswitch::ToYamlText(vswitch::ToManifest(
-            again.manifests()[0].resource)) != text) {
+        vswitch::ToYamlText(
+            vswitch::ToManifest(again.manifests()[0].resource)) != text) {
       std::abort();
     }
   }

@@ -163,11 +163,7 @@ void AddText(CLI::App* command, const std::string& name,
   command->add_option_function<std::string>(name, set, help);
 }
 
-void AddAddCommand(CLI::App* group, CommandContext& context) {
-  auto options = std::make_shared<AddOptions>();
-  CLI::App* add = group->add_subcommand("add", "Add a port while traffic runs");
-  add->add_option("name", options->name, "NAMESPACE/POD, or any unique name")
-      ->required();
+void AddPortOptions(CLI::App* add, AddOptions* options) {
   add->add_option("--kind", options->kind, "What is behind it")
       ->capture_default_str()
       ->check(CLI::IsMember({"pod", "host", "uplink"}));
@@ -199,6 +195,14 @@ void AddAddCommand(CLI::App* group, CommandContext& context) {
                   "Gateway, one a family (default: the switch's)");
   add->add_option("--route", options->routes,
                   "Prefix reached through it (host and uplink)");
+}
+
+void AddAddCommand(CLI::App* group, CommandContext& context) {
+  auto options = std::make_shared<AddOptions>();
+  CLI::App* add = group->add_subcommand("add", "Add a port while traffic runs");
+  add->add_option("name", options->name, "NAMESPACE/POD, or any unique name")
+      ->required();
+  AddPortOptions(add, options.get());
   add->footer(R"(
 Examples:
   vswitchctl port add demo/web --netns web

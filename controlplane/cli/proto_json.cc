@@ -30,6 +30,11 @@ auto Value(One one, Many many, const Reflection& reflection,
                    : (reflection.*many)(message, field, index);
 }
 
+std::string TextOf(const std::string& text, const FieldDescriptor* field) {
+  const bool bytes = field->type() == FieldDescriptor::TYPE_BYTES;
+  return bytes ? absl::Base64Escape(text) : text;
+}
+
 Json FieldToJson(const Message& message, const FieldDescriptor* field,
                  int index) {
   const Reflection& r = *message.GetReflection();
@@ -58,14 +63,11 @@ Json FieldToJson(const Message& message, const FieldDescriptor* field,
     case FieldDescriptor::CPPTYPE_ENUM:
       return EnumText(*Value(&Reflection::GetEnum, &Reflection::GetRepeatedEnum,
                              r, message, field, index));
-    case FieldDescriptor::CPPTYPE_STRING: {
-      const std::string text =
+    case FieldDescriptor::CPPTYPE_STRING:
+      return TextOf(
           Value(&Reflection::GetString, &Reflection::GetRepeatedString, r,
-                message, field, index);
-      return field->type() == FieldDescriptor::TYPE_BYTES
-                 ? absl::Base64Escape(text)
-                 : text;
-    }
+                message, field, index),
+          field);
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return ToJson(index < 0 ? r.GetMessage(message, field)
                               : r.GetRepeatedMessage(message, field, index));

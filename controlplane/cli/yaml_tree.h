@@ -26,7 +26,7 @@
 
 namespace vswitch {
 
-inline constexpr size_t kMaxYamlBytes = 64 * 1024 * 1024;
+inline constexpr size_t kMaxYamlBytes = size_t{64} << 20;
 inline constexpr size_t kMaxYamlDepth = 100;
 inline constexpr size_t kMaxYamlValues = 4'000'000;
 inline constexpr size_t kMaxYamlFields = 4096;  // of one mapping
