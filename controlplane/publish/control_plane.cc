@@ -20,6 +20,7 @@ namespace {
 constexpr size_t kMaxBatch = 256;
 constexpr size_t kEnforcedTimesKept = 256;
 constexpr absl::Duration kIdlePause = absl::Seconds(1);
+constexpr absl::Duration kLaggardPatience = absl::Milliseconds(100);
 constexpr absl::Duration kStartPatience = absl::Seconds(10);
 
 std::string HostName() {
@@ -258,33 +259,36 @@ void ControlPlane::ForgetGoneDevices() {
 void ControlPlane::FollowUp() {
   Generation enforced = publisher_.Poll();
   bool all = enforced == publisher_.current();
-  {
-    absl::MutexLock lock(&mutex_);
-    if (enforced > enforced_) {
-      enforced_ = enforced;
-      enforced_times_.emplace_back(enforced, absl::Now());
-      if (enforced_times_.size() > kEnforcedTimesKept) {
-        enforced_times_.pop_front();
-      }
-    }
-    conditions_.clear();
-    std::string laggards = all ? "" : publisher_.DescribeLaggards();
-    if (!laggards.empty() &&
-        absl::Now() - published_time_ > absl::Milliseconds(100)) {
-      conditions_.push_back(laggards);
-    }
-    memory_use_ = {publisher_.heap().used_bytes(),
-                   publisher_.heap().capacity_bytes(),
-                   publisher_.identities().bound_count(),
-                   publisher_.identities().slot_count()};
-  }
-  if (!all) return;
-  if (devices_to_remove_) RemoveDevices();
-  if (ports_.NotReady().empty() || absl::Now() < next_ready_try_) return;
+  absl::Time now = absl::Now();
+  // First the devices: who waits for a deletion to be enforced may make a new
+  // device of the same name the moment we say so.
+  if (all && devices_to_remove_) RemoveDevices();
+  Report(enforced, now);
+  if (!all || ports_.NotReady().empty() || now < next_ready_try_) return;
   if (absl::Status status = MakePortsReady(); !status.ok()) {
-    next_ready_try_ = absl::Now() + kIdlePause;
+    next_ready_try_ = now + kIdlePause;
     Log("ports stay closed: ", status.message());
   }
+}
+
+void ControlPlane::Report(Generation enforced, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  if (enforced > enforced_) {
+    enforced_ = enforced;
+    enforced_times_.emplace_back(enforced, now);
+    if (enforced_times_.size() > kEnforcedTimesKept) {
+      enforced_times_.pop_front();
+    }
+  }
+  conditions_.clear();
+  std::string laggards = publisher_.DescribeLaggards();
+  if (!laggards.empty() && now - published_time_ > kLaggardPatience) {
+    conditions_.push_back(laggards);
+  }
+  memory_use_ = {publisher_.heap().used_bytes(),
+                 publisher_.heap().capacity_bytes(),
+                 publisher_.identities().bound_count(),
+                 publisher_.identities().slot_count()};
 }
 
 }  // namespace vswitch

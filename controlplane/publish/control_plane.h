@@ -151,6 +151,7 @@ class ControlPlane {
   void PublishDraft(Draft draft) ABSL_LOCKS_EXCLUDED(mutex_);
   // What follows a publish: enforcement, ready ports, devices to remove.
   void FollowUp() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Report(Generation enforced, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status MakePortsReady();
   void RemoveDevices();
   void ForgetGoneDevices() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "controlplane/translate/errors.h"
+#include "controlplane/publish/log.h"
 #include "dataplane/base/status_macros.h"
 
 namespace vswitch {
@@ -90,11 +91,12 @@ void Publisher::Publish(const CompiledState& compiled) {
     }
   }
   // Prepare() has seen the generation before enforced and what was below it
-  // retired, so the number and the slot are right.
+  // retired, so the number and the slot are right.  Should they not be, the
+  // change is durable already: starting again publishes it.
   absl::Status status = tables_.Publish(*staged_, generation);
   if (!status.ok()) {
-    Abandon();
-    return;
+    Log("generation ", generation, " not published: ", status.message());
+    std::abort();
   }
   staged_.reset();
   bound_ = compiled.bindings;

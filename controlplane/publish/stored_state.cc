@@ -125,6 +125,11 @@ absl::StatusOr<StateChange> Change(const Transaction& transaction,
                                    StoredState& state) {
   RETURN_IF_ERROR(CheckEpoch(transaction.manager, state));
   Refusals refusals;
+  for (const ObjectKey& key : transaction.must_be_new) {
+    if (state.desired.FindObject(key) == nullptr) continue;
+    refusals.Add(absl::StatusCode::kAlreadyExists, key, "metadata.name",
+                 "exists already");
+  }
   for (const Object& object : transaction.upserts) {
     CheckUpsert(transaction, object, state, refusals);
   }

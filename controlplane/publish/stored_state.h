@@ -54,8 +54,9 @@ struct StateChange {
 
 // Applies `transaction` to `state`.  Reports every refusal together, with one
 // code: FAILED_PRECONDITION for an epoch that is too low, PERMISSION_DENIED for
-// an object of another owner, NOT_FOUND for a deletion of what is not there,
-// ABORTED for an object that has another version; `state` is unchanged then.
+// an object of another owner, ALREADY_EXISTS, NOT_FOUND for a deletion of what
+// is not there, ABORTED for an object that has another version; `state` is
+// unchanged then.
 absl::StatusOr<StateChange> Change(const Transaction& transaction,
                                    StoredState& state);
 

@@ -127,6 +127,15 @@ TEST(StoredStateTest, DeletingWhatIsMissingIsNotFoundUnlessIgnored) {
   EXPECT_EQ(change->results[0].outcome, ObjectOutcome::kMissing);
 }
 
+TEST(StoredStateTest, WhatMustBeNewMayNotExist) {
+  StoredState state;
+  Transaction transaction = Upsert("cli", MakePod("a"));
+  transaction.must_be_new.push_back(PodKey("a"));
+  ASSERT_TRUE(Change(transaction, state).ok());
+  EXPECT_EQ(Change(transaction, state).status().code(),
+            absl::StatusCode::kAlreadyExists);
+}
+
 TEST(StoredStateTest, EveryRefusalIsReported) {
   StoredState state;
   ASSERT_TRUE(Change(Upsert("other", MakePod("a")), state).ok());

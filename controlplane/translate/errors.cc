@@ -6,6 +6,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "controlplane/translate/resources.h"
 #include "proto/vswitch/v1/error.pb.h"
 
@@ -38,6 +39,31 @@ v1::RpcStatus PackFaults(const absl::Status& status,
     result.add_details()->PackFrom(detail);
   }
   return result;
+}
+
+// Reads a text that begins "KIND NAME: " or "KIND NAME FIELD: ", as the
+// compiler's errors do.
+Fault FaultFromText(absl::string_view text) {
+  Fault fault{std::nullopt, "", std::string(text)};
+  std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits(": ", 1));
+  std::vector<absl::string_view> words = absl::StrSplit(parts.first, ' ');
+  if (parts.second.empty() || words.size() < 2 || words.size() > 3) {
+    return fault;
+  }
+  std::optional<ObjectKind> kind = ObjectKindByName(words[0]);
+  if (!kind) return fault;
+  ObjectKey key{*kind, "", std::string(words[1])};
+  if (IsNamespaced(*kind)) {
+    std::pair<std::string, std::string> name =
+        absl::StrSplit(words[1], absl::MaxSplits('/', 1));
+    key.ns = name.first;
+    key.name = name.second;
+  }
+  if (words.size() == 3) fault.field = std::string(words[2]);
+  fault.object = std::move(key);
+  fault.message = std::string(parts.second);
+  return fault;
 }
 
 }  // namespace
@@ -80,9 +106,7 @@ std::vector<Fault> FaultsOf(const absl::Status& status) {
       faults.push_back(std::move(fault));
     }
   }
-  if (faults.empty()) {
-    faults.push_back({std::nullopt, "", std::string(status.message())});
-  }
+  if (faults.empty()) faults.push_back(FaultFromText(status.message()));
   return faults;
 }
 

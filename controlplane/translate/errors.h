@@ -41,7 +41,7 @@ inline absl::Status FaultStatus(absl::StatusCode code, Fault fault) {
 }
 
 // Returns the faults that `status` carries; a status of another origin has one,
-// its text.
+// read from its text ("Pod demo/web spec.x: message").
 std::vector<Fault> FaultsOf(const absl::Status& status);
 
 // Returns what a gRPC method answers for `status`: code, text, and an RpcStatus

@@ -280,5 +280,18 @@ TEST(ErrorsTest, GrpcStatusCarriesDetails) {
   EXPECT_TRUE(ToGrpc(absl::OkStatus()).ok());
 }
 
+// The compiler's errors are plain texts of one form.
+TEST(ErrorsTest, ReadsObjectAndFieldFromAPlainText) {
+  Fault fault = FaultsOf(absl::InvalidArgumentError(
+      "Pod demo/web status.podIPs: 10.0.0.1 belongs to Pod demo/db"))[0];
+  ASSERT_TRUE(fault.object.has_value());
+  EXPECT_EQ(fault.object->ToString(), "Pod demo/web");
+  EXPECT_EQ(fault.field, "status.podIPs");
+  EXPECT_EQ(fault.message, "10.0.0.1 belongs to Pod demo/db");
+  Fault port = FaultsOf(absl::InvalidArgumentError("Port demo/web: no"))[0];
+  EXPECT_EQ(port.object->ToString(), "Port demo/web");
+  EXPECT_FALSE(FaultsOf(absl::InternalError("a: b"))[0].object.has_value());
+}
+
 }  // namespace
 }  // namespace vswitch

@@ -32,6 +32,7 @@ struct Transaction {
   // metadata.version is what the object must have now, 0: whatever.
   std::vector<Object> upserts;
   std::vector<ObjectKey> deletes;
+  std::vector<ObjectKey> must_be_new;  // ALREADY_EXISTS if one exists
   bool dry_run = false;
   bool force = false;           // take over what others own
   bool ignore_missing = false;  // deleting what is not there is no error
