@@ -35,13 +35,14 @@ class ZeroedMemory {
 
   std::span<std::byte> bytes() const {
     if (block_ == nullptr) return {};
-    const auto address = reinterpret_cast<uintptr_t>(block_);
-    const uintptr_t aligned = (address + kAlignment - 1) & ~(kAlignment - 1);
-    return {reinterpret_cast<std::byte*>(aligned), bytes_};
+    void* aligned = block_;
+    size_t room = bytes_ + kAlignment;
+    std::align(kAlignment, bytes_, aligned, room);
+    return {static_cast<std::byte*>(aligned), bytes_};
   }
 
  private:
-  static constexpr uintptr_t kAlignment = 64;
+  static constexpr size_t kAlignment = 64;
 
   void* block_ = nullptr;
   size_t bytes_ = 0;
@@ -57,7 +58,8 @@ ZeroedMemory CopyOf(const std::string& blob) {
 uint32_t GroupCountFor(uint32_t addresses) {
   // Half full at most: see identity_table.h.
   uint32_t groups = 16;
-  while (groups * kSlotsPerIdentityGroup < 2 * uint64_t{addresses}) groups *= 2;
+  while (uint64_t{groups} * kSlotsPerIdentityGroup < 2 * uint64_t{addresses})
+    groups *= 2;
   return groups;
 }
 
@@ -85,7 +87,7 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
   const HashSecret table_secret{options.seed, ~options.seed};
   const HashSecret connection_secret{options.seed * 3, ~options.seed * 5};
 
-  const uint32_t groups = GroupCountFor(options.max_addresses);
+  const size_t groups = GroupCountFor(options.max_addresses);
   memory.identity_tags =
       ZeroedMemory(groups * sizeof(IdentityTags<StdAtomics>));
   memory.identity_slots = ZeroedMemory(groups * kSlotsPerIdentityGroup *
@@ -95,7 +97,7 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
           memory.identity_tags.bytes().data()),
       .slots = reinterpret_cast<IdentitySlot<StdAtomics>*>(
           memory.identity_slots.bytes().data()),
-      .group_count = groups};
+      .group_count = static_cast<uint32_t>(groups)};
   result->identity_writer_ = IdentityTableWriter(identities, table_secret, 0);
   result->identities_ = IdentityTable(identities, table_secret);
 

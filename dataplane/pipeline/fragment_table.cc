@@ -75,7 +75,7 @@ DropReason FragmentTable::Datagram::Add(Range range) {
 
 FragmentTable::Datagram* FragmentTable::Find(const PacketMeta& meta,
                                              uint64_t now_ns) {
-  Datagram* set = &datagrams_[SetOf(meta) * kWays];
+  Datagram* set = &datagrams_[size_t{SetOf(meta)} * kWays];
   for (uint32_t way = 0; way < kWays; ++way) {
     if (!set[way].Holds(meta)) continue;
     if (now_ns - set[way].first_seen_ns < kTimeoutNs) return &set[way];
@@ -86,7 +86,7 @@ FragmentTable::Datagram* FragmentTable::Find(const PacketMeta& meta,
 
 FragmentTable::Datagram& FragmentTable::Place(const PacketMeta& meta,
                                               uint64_t now_ns) {
-  Datagram* set = &datagrams_[SetOf(meta) * kWays];
+  Datagram* set = &datagrams_[size_t{SetOf(meta)} * kWays];
   Datagram* chosen = set;
   for (uint32_t way = 0; way < kWays && chosen->used; ++way) {
     if (!set[way].used || set[way].first_seen_ns < chosen->first_seen_ns) {

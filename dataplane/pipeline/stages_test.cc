@@ -32,6 +32,7 @@ std::vector<std::string> DocumentedStages() {
 
 TEST(StagesTest, ArchitectureListsThem) {
   std::vector<std::string> names;
+  names.reserve(kStages.size());
   for (const Stage& stage : kStages) names.emplace_back(stage.name);
   EXPECT_THAT(DocumentedStages(), testing::ElementsAreArray(names));
 }

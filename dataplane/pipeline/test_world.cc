@@ -110,6 +110,7 @@ Received TestWorld::Receive(PortId port, rte_mbuf* packet) {
 std::vector<Sent> TestWorld::ReceiveBurst(
     PortId port, const std::vector<std::string>& packets) {
   std::vector<rte_mbuf*> burst;
+  burst.reserve(packets.size());
   for (const std::string& text : packets) {
     burst.push_back(pool_.Make(ValueOrDie(PacketFromText(text))));
   }
