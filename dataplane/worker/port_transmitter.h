@@ -22,7 +22,7 @@ namespace vswitch {
 
 class PortTransmitter final : public Transmitter {
  public:
-  // Borrows all three; `poller` knows the ports.
+  // Borrows `poller`, which knows the ports, and `pool`.
   PortTransmitter(WorkerId worker, const PortPoller& poller,
                   const CounterTable& counters, PacketPool& pool)
       : worker_(worker), poller_(poller), counters_(counters), pool_(pool) {}
@@ -32,7 +32,7 @@ class PortTransmitter final : public Transmitter {
  private:
   const WorkerId worker_;
   const PortPoller& poller_;
-  const CounterTable& counters_;
+  const CounterTable counters_;
   PacketPool& pool_;
 };
 
