@@ -228,6 +228,24 @@ TEST(ResourcesTest, NamespaceDefaultsToDefault) {
             "default");
 }
 
+TEST(ResourcesTest, AnInterfaceInAPodIsEth0UnlessNamed) {
+  auto interface_of = [](const std::string& fields) {
+    return std::get<Port>(
+               ToModel(Parse("metadata { name: 'a' } port { " + fields + " }"))
+                   .value()
+                   .spec)
+        .interface_name;
+  };
+  EXPECT_EQ(interface_of("netns: '/run/netns/a'"), "eth0");
+  EXPECT_EQ(interface_of("netns: '/run/netns/a' interface_name: 'net1'"),
+            "net1");
+  EXPECT_EQ(interface_of("kind: PORT_KIND_HOST interface_name: 'vswitch0'"),
+            "vswitch0");
+  EXPECT_EQ(interface_of("kind: PORT_KIND_UPLINK driver: PORT_DRIVER_DPDK "
+                         "device: 'net_null0'"),
+            "");
+}
+
 // Whatever was accepted comes back as an equal object.
 TEST(ResourcesTest, SurvivesARoundTrip) {
   const std::string resources[] = {

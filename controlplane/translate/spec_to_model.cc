@@ -10,9 +10,10 @@ namespace {
 
 using google::protobuf::RepeatedPtrField;
 
-constexpr size_t kMaxPathBytes = 4095;     // PATH_MAX without its zero
-constexpr size_t kMaxInterfaceName = 15;   // IFNAMSIZ without its zero
-constexpr size_t kMaxDeviceLength = 191;   // fits a PortRecord
+constexpr size_t kMaxPathBytes = 4095;        // PATH_MAX without its zero
+constexpr size_t kMaxInterfaceName = 15;      // IFNAMSIZ without its zero
+constexpr char kPodInterfaceName[] = "eth0";  // as container runtimes name it
+constexpr size_t kMaxDeviceLength = 191;      // fits a PortRecord
 constexpr size_t kMaxPortNameLength = 63;  // of a container's or service's port
 constexpr uint32_t kMinMtu = 1280;         // RFC 8200 section 5
 constexpr uint32_t kMaxMtu = 9216;
@@ -268,6 +269,10 @@ Port ReadPort(FieldReader& reader, const FieldPath& path,
   port.interface_name = message.interface_name();
   port.device = message.device();
   CheckPortDevice(reader, path, port);
+  if (port.interface_name.empty() && port.kind == PortResourceKind::kPod &&
+      port.driver == PortResourceDriver::kTap) {
+    port.interface_name = kPodInterfaceName;
+  }
   port.mac = reader.ReadMac({&path, "mac"}, message.mac());
   port.mtu = message.mtu();
   CheckMtu(reader, {&path, "mtu"}, port.mtu);
