@@ -11,6 +11,7 @@
 #include <functional>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -67,6 +68,21 @@ Setter OneOf(std::string SupervisorOptions::*member,
   };
 }
 
+// An RFC 1123 subdomain, as Kubernetes names its Nodes.
+absl::Status NodeName(const std::string& value, SupervisorOptions& options) {
+  constexpr size_t kMaxBytes = 253;
+  const bool fits = value.size() <= kMaxBytes &&
+                    std::all_of(value.begin(), value.end(), [](char c) {
+                      return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
+                             c == '-' || c == '.';
+                    });
+  if (value.empty() || !fits) {
+    return Bad(value, "the name of a Node: small letters, digits, - and .");
+  }
+  options.node_name = value;
+  return absl::OkStatus();
+}
+
 absl::Status SetCpus(const std::string& value, SupervisorOptions& options) {
   options.cpus.clear();
   for (absl::string_view part :
@@ -113,6 +129,8 @@ const std::vector<Option>& Options() {
        Path(&O::socket)},
       {{"state-dir", "/var/lib/vswitch", "Folder of the desired state."},
        Path(&O::state_dir)},
+      {{"node-name", "of the host", "The Node whose switch this is."},
+       NodeName},
       {{"controlplane", "beside vswitchd", "The control plane's program."},
        Path(&O::controlplane)},
       {{"dataplane", "beside vswitchd", "The dataplane's program."},
@@ -356,6 +374,10 @@ std::vector<std::string> ControlplaneCommand(const SupervisorOptions& options) {
   command.push_back(absl::StrCat("--socket=", options.SocketPath()));
   command.push_back(absl::StrCat("--state-dir=", options.state_dir));
   command.push_back(absl::StrCat("--workers=", options.workers));
+  command.push_back(absl::StrCat("--poll=", options.poll));
+  if (!options.node_name.empty()) {
+    command.push_back(absl::StrCat("--node-name=", options.node_name));
+  }
   return command;
 }
 

@@ -28,6 +28,7 @@ struct SupervisorOptions {
   std::string run_dir = "/run/vswitch";
   std::string socket;  // of the API; empty: vswitch.sock in run_dir
   std::string state_dir = "/var/lib/vswitch";
+  std::string node_name;     // whose switch this is; empty: the host's name
   std::string controlplane;  // program; empty: beside vswitchd
   std::string dataplane;     // program; empty: beside vswitchd
 

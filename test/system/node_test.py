@@ -6,6 +6,13 @@ from checks import ADDRESS
 from harness import DemoTest
 
 NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
+# The node reaches its pods' ranges through the switch.
+NODE_RESOURCE = """
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+spec: {podCIDRs: [10.200.0.0/24, "fd00:200::/64"]}
+"""
 
 
 class NodeTest(DemoTest):
@@ -16,6 +23,7 @@ class NodeTest(DemoTest):
     @classmethod
     def start(cls):
         super().start()
+        cls.lab.ctl("apply", "-f", "-", text=NODE_RESOURCE)
         cls.lab.ctl("port", "add", "node", "--kind", "host", "--netns",
                     cls.lab.add_namespace("node"), "--interface", "vswitch0",
                     "--address", NODE[4], "--address", NODE[6])
