@@ -249,6 +249,15 @@ class ConnectionStore {
     return ours;
   }
 
+  // Brings view.state up to date; view.index becomes kNoConnection if the entry
+  // is gone.
+  void ReadState(ConnectionView& view) const {
+    if (!view.found()) return;
+    const EntryState state = State(view.index);
+    view.state = state.state;
+    if (!IsSameLife(state, view)) view.index = kNoConnection;
+  }
+
   // Changes the connection's state from view.state to `next`.  Returns false
   // if it was not view.state any more: view.state is then what it is, or
   // view.index is kNoConnection if the entry is gone.
@@ -264,10 +273,7 @@ class ConnectionStore {
     }
     const EntryState state = EntryState::Unpack(packed);
     view.state = state.state;
-    if (state.life != EntryLife::kLive ||
-        state.incarnation != view.incarnation) {
-      view.index = kNoConnection;
-    }
+    if (!IsSameLife(state, view)) view.index = kNoConnection;
     return false;
   }
 
@@ -293,9 +299,7 @@ class ConnectionStore {
 
   // Whether the entry still is the connection that `view` shows.
   bool IsCurrent(const ConnectionView& view) const {
-    const EntryState state = State(view.index);
-    return state.life == EntryLife::kLive &&
-           state.incarnation == view.incarnation;
+    return IsSameLife(State(view.index), view);
   }
 
  private:
@@ -305,6 +309,11 @@ class ConnectionStore {
     uint32_t number = 0;
     bool valid() const { return bucket != nullptr; }
   };
+
+  static bool IsSameLife(const EntryState& state, const ConnectionView& view) {
+    return state.life == EntryLife::kLive &&
+           state.incarnation == view.incarnation;
+  }
 
   // Holds the writer bits of up to four buckets.
   class BucketGuard {

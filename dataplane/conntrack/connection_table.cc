@@ -166,6 +166,9 @@ bool ConnectionTable::Refresh(ConnectionView& view,
 TrackAction ConnectionTable::Track(ConnectionView& view, uint8_t tcp_flags) {
   SharedConnectionStore& store = layout_->store;
   const bool is_tcp = view.record.protocol == IpProtocol::kTcp;
+  // The state is looked at anew: an earlier packet of the same burst may have
+  // changed it since the lookup.
+  store.ReadState(view);
   // Fails only when packets of this very connection change the state at the
   // same time; then what they leave is looked at again.
   for (uint32_t attempt = 0; view.found() && attempt < 8; ++attempt) {
