@@ -21,6 +21,7 @@
 
 #include "absl/strings/string_view.h"
 #include "controlplane/model/labels.h"
+#include "controlplane/model/policy_objects.h"
 #include "dataplane/base/address.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/conntrack/timeouts.h"
@@ -118,11 +119,6 @@ struct EndpointSlice {
   IpFamily address_type = IpFamily::kIpv4;
   std::vector<Endpoint> endpoints;
   std::vector<EndpointSlicePort> ports;
-};
-
-struct IpBlock {
-  IpPrefix cidr;
-  std::vector<IpPrefix> except;  // each inside `cidr`
 };
 
 // Either ip_block alone, or one or both selectors (both: AND).
