@@ -32,9 +32,10 @@ std::vector<ContainerPort> NamedPorts(const Pod& pod) {
 }
 
 // Labels and names have no control characters, so the key is unambiguous.
-std::string KeyOf(const std::string& ns, const Labels& labels,
+std::string KeyOf(const std::string& ns, const std::string& service_account,
+                  const Labels& labels,
                   const std::vector<ContainerPort>& named_ports) {
-  std::string key = absl::StrCat(ns, "\n");
+  std::string key = absl::StrCat(ns, "\n", service_account, "\n");
   for (const auto& [name, value] : labels) {
     absl::StrAppend(&key, name, "=", value, "\n");
   }
@@ -73,13 +74,18 @@ absl::Status PodIndex::AddPod(const Metadata& metadata, const Pod& pod,
                               IdentityAllocator& allocator) {
   size_t number = pods_.size();
   std::vector<ContainerPort> named_ports = NamedPorts(pod);
-  std::string key = KeyOf(metadata.ns, metadata.labels, named_ports);
+  // What Kubernetes' admission fills in.
+  std::string service_account =
+      pod.service_account.empty() ? "default" : pod.service_account;
+  std::string key =
+      KeyOf(metadata.ns, service_account, metadata.labels, named_ports);
   auto [it, inserted] = identity_by_key_.try_emplace(key, identities_.size());
   if (inserted) {
     ASSIGN_OR_RETURN(IdentityId id, allocator.Allocate(key));
     identities_.push_back({.id = id,
                            .ns = metadata.ns,
                            .namespace_labels = LabelsOfNamespace(metadata.ns),
+                           .service_account = std::move(service_account),
                            .labels = metadata.labels,
                            .named_ports = std::move(named_ports)});
   }

@@ -2,10 +2,11 @@
 //
 // PodIndex: the identities of all pods, and which pod has which address.
 //
-// Pods of one namespace with equal labels and equal named ports have one
-// identity.  Named ports belong to it because a rule about a port's name means
-// another number for another pod; namespace labels do not, because they are
-// looked up when selectors are resolved, so a change of them renumbers nobody.
+// Pods of one namespace with equal labels, service account and named ports have
+// one identity.  Named ports belong to it because a rule about a port's name
+// means another number for another pod; namespace labels do not, because they
+// are looked up when selectors are resolved, so a change of them renumbers
+// nobody.
 //
 // Only pods that own their addresses are in it: not those in the host's
 // network, nor those that have Succeeded or Failed.
@@ -31,6 +32,7 @@ struct PodIdentity {
   IdentityId id;
   std::string ns;
   const Labels* namespace_labels;  // lives as long as the index
+  std::string service_account;     // "default" if the pod names none
   Labels labels;
   std::vector<ContainerPort> named_ports;  // by name and protocol, each once
 };
