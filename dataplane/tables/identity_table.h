@@ -40,13 +40,20 @@
 
 namespace vswitch {
 
-// Whose an address is.
+// Whose an address is.  `epoch` (24 bits) tells one owner of the address from
+// the next, even if both have one identity: what was allowed to the first one
+// is no right of the second.
 struct HostBinding {
-  IdentityId identity = kIdentityUnknown;
-  EndpointId endpoint = kNoEndpoint;  // kNoEndpoint: not on this node
+  IdentityId identity = kIdentityUnknown;  // at most kMaxIdentity
+  EndpointId endpoint = kNoEndpoint;       // kNoEndpoint: not on this node
+  uint32_t epoch = 0;                      // at most kMaxBindingEpoch
 
   friend bool operator==(const HostBinding&, const HostBinding&) = default;
 };
+
+inline constexpr uint32_t kMaxBindingEpoch = 0xffffff;
+// Endpoints up to this one fit; ports are fewer (base/ids.h, kMaxPorts).
+inline constexpr uint32_t kMaxBindingEndpoint = 0xfffe;
 
 inline constexpr uint32_t kSlotsPerIdentityGroup = 8;
 
@@ -75,14 +82,22 @@ struct IdentityTableMemory {
   uint32_t group_count = 0;
 };
 
-// A binding as a slot holds it.  0 is "absent": no binding has identity 0.
+// A binding as a slot holds it: identity in bits 63-40, endpoint in bits 39-24
+// (all ones: kNoEndpoint), epoch in bits 23-0.  0 is "absent": no binding has
+// identity 0.  REQUIRES: each fits.
 inline uint64_t PackHostBinding(const HostBinding& binding) {
-  return uint64_t{ToInt(binding.identity)} << 32 | ToInt(binding.endpoint);
+  return uint64_t{ToInt(binding.identity) & kMaxIdentity} << 40 |
+         uint64_t{ToInt(binding.endpoint) & 0xffff} << 24 |
+         (binding.epoch & kMaxBindingEpoch);
 }
 inline std::optional<HostBinding> UnpackHostBinding(uint64_t packed) {
   if (packed == 0) return std::nullopt;
-  return HostBinding{IdentityId{static_cast<uint32_t>(packed >> 32)},
-                     EndpointId{static_cast<uint32_t>(packed)}};
+  const uint32_t endpoint = static_cast<uint32_t>(packed >> 24) & 0xffff;
+  return HostBinding{
+      .identity = IdentityId{static_cast<uint32_t>(packed >> 40)},
+      .endpoint =
+          endpoint > kMaxBindingEndpoint ? kNoEndpoint : EndpointId{endpoint},
+      .epoch = static_cast<uint32_t>(packed) & kMaxBindingEpoch};
 }
 
 // The readers' side.

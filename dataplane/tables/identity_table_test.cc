@@ -67,6 +67,24 @@ TEST_P(IdentityTableTest, BindingIsSeenFromItsGenerationOn) {
   EXPECT_EQ(writer_.bound_count(), 1u);
 }
 
+TEST_P(IdentityTableTest, ABindingKeepsEveryNumberThatFits) {
+  const HostBinding largest{IdentityId{kMaxIdentity},
+                            EndpointId{kMaxBindingEndpoint}, kMaxBindingEpoch};
+  const HostBinding remote{IdentityId{256}, kNoEndpoint, 7};
+  writer_.BeginGeneration(1, 0);
+  ASSERT_TRUE(writer_.Bind(Address(1), largest).ok());
+  ASSERT_TRUE(writer_.Bind(Address(2), remote).ok());
+  EXPECT_EQ(table_.Lookup(Address(1), 1), largest);
+  EXPECT_EQ(table_.Lookup(Address(2), 1), remote);
+  for (HostBinding wrong :
+       {HostBinding{IdentityId{kMaxIdentity + 1}},
+        HostBinding{largest.identity, EndpointId{0xffff}},
+        HostBinding{largest.identity, kNoEndpoint, kMaxBindingEpoch + 1}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(writer_.Bind(Address(3), wrong)));
+  }
+  EXPECT_EQ(writer_.bound_count(), 2u);
+}
+
 TEST_P(IdentityTableTest, ChangeKeepsTheOldBindingForOlderGenerations) {
   writer_.BeginGeneration(1, 0);
   ASSERT_TRUE(writer_.Bind(Address(1), Binding(300)).ok());

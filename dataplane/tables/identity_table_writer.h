@@ -85,14 +85,22 @@ class BasicIdentityTableWriter {
     }
   }
 
-  // Binds `address` from generation `next` on.  Refuses identity 0, a slot
-  // whose last change not every reader has reached (wait and try again), and
-  // RESOURCE_EXHAUSTED when both groups of the address are full.
+  // Binds `address` from generation `next` on.  Refuses identity 0, numbers
+  // that do not fit a slot, a slot whose last change not every reader has
+  // reached (wait and try again), and RESOURCE_EXHAUSTED when both groups of
+  // the address are full.
   absl::Status Bind(const IpAddress& address, const HostBinding& binding) {
     if (binding.identity == kIdentityUnknown) {
       return absl::InvalidArgumentError(absl::StrCat(
           "identity table: address ", address.ToString(),
           " bound to identity 0; a binding needs a known identity"));
+    }
+    if (UnpackHostBinding(PackHostBinding(binding)) != binding) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "identity table: address ", address.ToString(), " bound to identity ",
+          ToInt(binding.identity), ", endpoint ", ToInt(binding.endpoint),
+          ", epoch ", binding.epoch, "; at most ", kMaxIdentity, ", ",
+          kMaxBindingEndpoint, " and ", kMaxBindingEpoch, " fit"));
     }
     if (address == IpAddress{}) {
       return absl::InvalidArgumentError(
