@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "dataplane/packet/build_internal.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
@@ -15,7 +16,6 @@
 namespace vswitch {
 namespace {
 
-constexpr uint8_t kTtl = 64;
 constexpr uint8_t kNdHopLimit = 255;
 // RFC 1812 4.3.2.5: ICMP errors have precedence 6, internetwork control.
 constexpr uint8_t kInternetworkControl = 0xc0;
@@ -38,53 +38,6 @@ constexpr std::array<IcmpTypeCode, 8> kIcmpv4Errors = {
 constexpr std::array<IcmpTypeCode, 8> kIcmpv6Errors = {
     {{3, 0}, {3, 1}, {1, 0}, {1, 3}, {4, 1}, {1, 4}, {1, 1}, {2, 0}}};
 
-void WriteEthernet(rte_mbuf& out, const MacAddress& destination,
-                   const MacAddress& source, uint16_t type) {
-  auto* ethernet = HeaderAt<EthernetHeader>(out, 0);
-  ethernet->destination = destination;
-  ethernet->source = source;
-  ethernet->type = Be16::FromHost(type);
-}
-
-// Writes the IP header of a packet of `payload_bytes` at the place behind the
-// Ethernet header, with its type; returns the offset behind it.
-uint32_t WriteIp(rte_mbuf& out, const IpAddress& source,
-                 const IpAddress& destination, IpProtocol protocol,
-                 uint32_t payload_bytes, uint8_t traffic_class, uint8_t ttl) {
-  const uint32_t offset = sizeof(EthernetHeader);
-  if (source.IsIpv4()) {
-    auto* header = HeaderAt<Ipv4Header>(out, offset);
-    header->version_ihl = 0x45;
-    header->tos = traffic_class;
-    header->total_length = Be16::FromHost(
-        static_cast<uint16_t>(sizeof(Ipv4Header) + payload_bytes));
-    // RFC 6864 4.1: an atomic datagram's identification means nothing.
-    header->identification = Be16{0};
-    header->flags_offset = Be16::FromHost(kIpv4DontFragment);
-    header->ttl = ttl;
-    header->protocol = static_cast<uint8_t>(protocol);
-    header->checksum = Be16{0};
-    header->source = source.ToIpv4();
-    header->destination = destination.ToIpv4();
-    header->checksum = ChecksumOf(SumBytes(header, sizeof(Ipv4Header)));
-    return offset + sizeof(Ipv4Header);
-  }
-  auto* header = HeaderAt<Ipv6Header>(out, offset);
-  header->version_class = static_cast<uint8_t>(0x60 | (traffic_class >> 4));
-  header->class_flow = static_cast<uint8_t>(traffic_class << 4);
-  header->flow = Be16{0};
-  header->payload_length = Be16::FromHost(static_cast<uint16_t>(payload_bytes));
-  header->next_header = static_cast<uint8_t>(protocol);
-  header->hop_limit = ttl;
-  std::memcpy(header->source, source.bytes.data(), 16);
-  std::memcpy(header->destination, destination.bytes.data(), 16);
-  return offset + sizeof(Ipv6Header);
-}
-
-uint32_t IpHeaderBytes(bool is_ipv4) {
-  return is_ipv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
-}
-
 // Stores the checksum of the ICMP or ICMPv6 message of `bytes` at `offset`.
 void StoreIcmpChecksum(rte_mbuf& out, uint32_t offset, uint32_t bytes,
                        const IpAddress& source, const IpAddress& destination) {
@@ -95,10 +48,6 @@ void StoreIcmpChecksum(rte_mbuf& out, uint32_t offset, uint32_t bytes,
     sum += PseudoHeaderSum(source, destination, IpProtocol::kIcmpv6, bytes);
   }
   icmp->checksum = ChecksumOf(sum);
-}
-
-uint16_t EtherTypeOf(const IpAddress& address) {
-  return address.IsIpv4() ? kEtherTypeIpv4 : kEtherTypeIpv6;
 }
 
 // RFC 2464 7: the Ethernet group of an IPv6 group.
@@ -230,7 +179,7 @@ void BuildIcmpError(const rte_mbuf& about, const PacketMeta& meta,
   const uint32_t offset =
       WriteIp(out, request.source, destination,
               is_ipv4 ? IpProtocol::kIcmp : IpProtocol::kIcmpv6, icmp_bytes,
-              is_ipv4 ? kInternetworkControl : 0, kTtl);
+              is_ipv4 ? kInternetworkControl : 0, kOwnTtl);
   auto* icmp = HeaderAt<IcmpHeader>(out, offset);
   *icmp = IcmpHeader{};
   icmp->type = kind.type;
@@ -316,13 +265,13 @@ void TurnIntoEchoReply(rte_mbuf& packet, PacketMeta& meta,
     auto* header = HeaderAt<Ipv4Header>(packet, meta.l3_offset);
     std::swap(header->source, header->destination);
     const uint8_t before[2] = {header->ttl, header->protocol};
-    header->ttl = kTtl;
+    header->ttl = kOwnTtl;
     header->checksum =
         UpdateChecksum(header->checksum, before, &header->ttl, 2);
   } else {
     auto* header = HeaderAt<Ipv6Header>(packet, meta.l3_offset);
     std::swap(header->source, header->destination);
-    header->hop_limit = kTtl;
+    header->hop_limit = kOwnTtl;
   }
   auto* icmp = HeaderAt<IcmpHeader>(packet, meta.l4_offset);
   const uint8_t before[2] = {icmp->type, icmp->code};
@@ -330,7 +279,7 @@ void TurnIntoEchoReply(rte_mbuf& packet, PacketMeta& meta,
   icmp->code = 0;
   icmp->checksum = UpdateChecksum(icmp->checksum, before, &icmp->type, 2);
   meta.key = meta.key.Reversed();
-  meta.ttl = kTtl;
+  meta.ttl = kOwnTtl;
   meta.icmp_type = icmp->type;
   meta.icmp_code = 0;
 }
