@@ -205,6 +205,7 @@ class Compilation {
     record.is_host = 1;
     record.identity = kIdentityHost;
     record.ingress = record.egress = kNoPolicySet;
+    record.shadow_ingress = record.shadow_egress = kNoPolicySet;
     for (const CompiledPort& port : ports_) {
       if (port.id == host_port_) record.mac = port.record.peer_mac;
     }
@@ -213,6 +214,7 @@ class Compilation {
   absl::Status AddPolicies(const PolicyCompiler& policies,
                            const CompiledPort& port, EndpointRecord& record) {
     std::string& text = state_.endpoint_policies[port.metadata->name];
+    record.shadow_ingress = record.shadow_egress = kNoPolicySet;
     if (port.pod == nullptr) {
       // Closed both ways, by a set that allows nothing.
       record.is_init = 1;

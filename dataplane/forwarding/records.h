@@ -69,6 +69,8 @@ struct EndpointRecord {
   IdentityId identity;
   PolicySetId ingress;  // kNoPolicySet: not isolated
   PolicySetId egress;
+  PolicySetId shadow_ingress;  // what shadow policies would make of it, or
+  PolicySetId shadow_egress;   // kNoPolicySet: none select it
   MacAddress mac;
   uint8_t reserved[2];
 };

@@ -75,6 +75,8 @@ void AddEndpoint(TestNode& node, IdentityId identity, const IpAddress& ipv4,
   endpoint.identity = identity;
   endpoint.ingress = kNoPolicySet;
   endpoint.egress = kNoPolicySet;
+  endpoint.shadow_ingress = kNoPolicySet;
+  endpoint.shadow_egress = kNoPolicySet;
   endpoint.mac = port.peer_mac;
   node.endpoints.push_back(endpoint);
   for (const IpAddress& address : {ipv4, ipv6}) {
