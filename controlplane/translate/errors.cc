@@ -17,6 +17,34 @@ constexpr absl::string_view kPayloadUrl = "vswitch.v1.RpcStatus";
 // A transaction of a million bad objects must not answer with a million texts.
 constexpr size_t kMaxFaults = 32;
 constexpr size_t kMaxFaultsInText = 3;
+// Text and details travel in the trailer of the call, of which gRPC's clients
+// take 8192 bytes: the details as base64 with the text once more, other than
+// ASCII in the text as three bytes each.
+constexpr size_t kMaxTextBytes = 512;
+constexpr size_t kMaxDetailBytes = 3072;
+constexpr size_t kMaxNameBytes = 253;
+constexpr size_t kMaxFieldBytes = 256;
+
+// Returns `text`, cut between two characters if it is too long.
+std::string Cut(absl::string_view text, size_t max_bytes) {
+  constexpr absl::string_view kCut = "...";
+  if (text.size() <= max_bytes) return std::string(text);
+  size_t end = max_bytes - kCut.size();
+  auto is_inside = [&text](size_t at) { return (text[at] & 0xc0) == 0x80; };
+  while (end > 0 && is_inside(end)) --end;
+  return absl::StrCat(text.substr(0, end), kCut);
+}
+
+// What a fault quotes comes from a client and may be of any length.
+Fault Shortened(Fault fault) {
+  if (fault.object) {
+    fault.object->ns = Cut(fault.object->ns, kMaxNameBytes);
+    fault.object->name = Cut(fault.object->name, kMaxNameBytes);
+  }
+  fault.field = Cut(fault.field, kMaxFieldBytes);
+  fault.message = Cut(fault.message, kMaxTextBytes);
+  return fault;
+}
 
 std::string FaultText(const Fault& fault) {
   std::string text;
@@ -30,13 +58,19 @@ v1::RpcStatus PackFaults(const absl::Status& status,
                          const std::vector<Fault>& faults) {
   v1::RpcStatus result;
   result.set_code(static_cast<int>(status.code()));
-  result.set_message(std::string(status.message()));
-  for (const Fault& fault : faults) {
+  result.set_message(Cut(status.message(), kMaxTextBytes));
+  size_t bytes = 0;
+  for (const Fault& each : faults) {
+    Fault fault = Shortened(each);
     v1::ErrorDetail detail;
     if (fault.object) *detail.mutable_resource() = ToProto(*fault.object);
     detail.set_field(fault.field);
     detail.set_message(fault.message);
-    result.add_details()->PackFrom(detail);
+    google::protobuf::Any packed;
+    packed.PackFrom(detail);
+    bytes += packed.ByteSizeLong();
+    if (bytes > kMaxDetailBytes) break;
+    *result.add_details() = std::move(packed);
   }
   return result;
 }
@@ -72,12 +106,12 @@ absl::Status FaultStatus(absl::StatusCode code,
                          const std::vector<Fault>& faults) {
   std::string text;
   for (size_t i = 0; i < faults.size() && i < kMaxFaultsInText; ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : "; ", FaultText(faults[i]));
+    absl::StrAppend(&text, i == 0 ? "" : "; ", FaultText(Shortened(faults[i])));
   }
   if (faults.size() > kMaxFaultsInText) {
     absl::StrAppend(&text, "; and ", faults.size() - kMaxFaultsInText, " more");
   }
-  absl::Status status(code, text);
+  absl::Status status(code, Cut(text, kMaxTextBytes));
   std::vector<Fault> kept(
       faults.begin(),
       faults.begin() + static_cast<long>(std::min(faults.size(), kMaxFaults)));
@@ -114,7 +148,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   // The two enumerations are the same numbers by definition (google.rpc.Code).
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      std::string(status.message()),
+                      Cut(status.message(), kMaxTextBytes),
                       PackFaults(status, FaultsOf(status)).SerializeAsString());
 }
 

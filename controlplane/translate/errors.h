@@ -33,7 +33,8 @@ struct Fault {
 };
 
 // Returns a status whose text lists the first faults and whose payload holds
-// all of them.  REQUIRES: at least one fault.
+// as many as a gRPC answer has room for, each cut to a readable length.
+// REQUIRES: at least one fault.
 absl::Status FaultStatus(absl::StatusCode code,
                          const std::vector<Fault>& faults);
 inline absl::Status FaultStatus(absl::StatusCode code, Fault fault) {

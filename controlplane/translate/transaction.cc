@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
 #include "controlplane/translate/resources.h"
@@ -21,6 +22,19 @@ void Append(const absl::Status& status, std::vector<Fault>& faults) {
   for (Fault& fault : FaultsOf(status)) {
     if (faults.size() < kMaxFaults) faults.push_back(std::move(fault));
   }
+}
+
+// Says of what cannot be named where it stands in the request: "upserts[4]".
+absl::Status AtPlace(const absl::Status& status, absl::string_view list,
+                     int index) {
+  std::vector<Fault> faults = FaultsOf(status);
+  for (Fault& fault : faults) {
+    if (fault.object) continue;
+    absl::string_view field = fault.field;
+    absl::ConsumePrefix(&field, "key.");
+    fault.field = absl::StrCat(list, "[", index, "].", field);
+  }
+  return FaultStatus(status.code(), faults);
 }
 
 // Faults of the request itself: unknown fields beside the resources.
@@ -71,19 +85,19 @@ absl::StatusOr<Transaction> ToTransaction(const v1::ApplyRequest& request) {
     if (named.insert(key).second) return;
     faults.push_back({key, "", "stands in the transaction twice"});
   };
-  for (const v1::Resource& resource : request.upserts()) {
-    absl::StatusOr<Object> object = ToModel(resource);
+  for (int i = 0; i < request.upserts_size(); ++i) {
+    absl::StatusOr<Object> object = ToModel(request.upserts(i));
     if (!object.ok()) {
-      Append(object.status(), faults);
+      Append(AtPlace(object.status(), "upserts", i), faults);
       continue;
     }
     name_once(DesiredState::KeyOf(*object));
     result.upserts.push_back(*std::move(object));
   }
-  for (const v1::ResourceKey& message : request.deletes()) {
-    absl::StatusOr<ObjectKey> key = ToModel(message);
+  for (int i = 0; i < request.deletes_size(); ++i) {
+    absl::StatusOr<ObjectKey> key = ToModel(request.deletes(i));
     if (!key.ok()) {
-      Append(key.status(), faults);
+      Append(AtPlace(key.status(), "deletes", i), faults);
       continue;
     }
     name_once(*key);

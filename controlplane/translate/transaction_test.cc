@@ -3,6 +3,7 @@
 #include "controlplane/translate/transaction.h"
 
 #include <string>
+#include <vector>
 
 #include "controlplane/translate/errors.h"
 #include "gmock/gmock.h"
@@ -12,6 +13,7 @@
 namespace vswitch {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 absl::StatusOr<Transaction> Read(const std::string& text) {
@@ -41,6 +43,18 @@ TEST(TransactionTest, NamesTheFaultsOfAllResources) {
   ASSERT_FALSE(transaction.ok());
   // Also the missing manager.
   EXPECT_EQ(FaultsOf(transaction.status()).size(), 4u);
+}
+
+TEST(TransactionTest, WhatHasNoNameIsNamedByItsPlace) {
+  absl::StatusOr<Transaction> transaction = Read(
+      "manager { name: 'cli' } upserts { metadata { name: 'a' } pod {} } "
+      "upserts { metadata { name: 'b' } } "
+      "deletes { kind: RESOURCE_KIND_NODE name: 'n' } deletes { name: 'm' }");
+  std::vector<std::string> fields;
+  for (const Fault& fault : FaultsOf(transaction.status())) {
+    fields.push_back(fault.field);
+  }
+  EXPECT_THAT(fields, ElementsAre("upserts[1].spec", "deletes[1].kind"));
 }
 
 TEST(TransactionTest, AResourceStandsInItOnce) {
