@@ -395,40 +395,6 @@ TEST_P(ConnectionTableTest, ExpireKeepsToItsBudget) {
   EXPECT_EQ(deleted, 100u);
 }
 
-TEST_P(ConnectionTableTest, RestartKeepsConnectionsCountsAndTimers) {
-  {
-    ConnectionTable table = Attach();
-    for (uint32_t i = 0; i < 20; ++i) {
-      table.Insert(WorkerId{static_cast<uint8_t>(i % 2)}, Connection(i), kNow);
-    }
-    table.Touch(table.Lookup(Connection(3).reply), 42, kNow);
-    table.Erase(table.Lookup(Connection(4).original));
-  }
-  ConnectionTable table = Attach(3);  // another number of workers
-  EXPECT_EQ(table.recovery().kept, 19u);
-  EXPECT_EQ(table.recovery().dropped, 0u);
-  EXPECT_EQ(table.CountActive(), 19u);
-  const ConnectionView view = table.Lookup(Connection(3).reply);
-  ASSERT_TRUE(view.found());
-  uint64_t bytes = 0;
-  table.ForEach([&](const ConnectionInfo& info) {
-    bytes += info.counts[0].bytes + info.counts[1].bytes;
-  });
-  EXPECT_EQ(bytes, 42u);
-  // All expire, whichever worker they went to.
-  uint32_t deleted = 0;
-  for (uint8_t worker = 0; worker < 3; ++worker) {
-    deleted +=
-        table.Expire(WorkerId{worker}, kNow + 100 * kSecondNs, kTimeouts, 1000)
-            .deleted[0];
-  }
-  EXPECT_EQ(deleted, 19u);
-  for (uint32_t i = 0; i < kCapacity / 2; ++i) {
-    EXPECT_EQ(table.Insert(kWorker, Connection(i), kNow).status,
-              InsertStatus::kInserted);
-  }
-}
-
 TEST_P(ConnectionTableTest, ReaderSeesWhatTheWriterWrote) {
   ConnectionTable table = Attach();
   auto reader = ConnectionReader::Attach(memory_.bytes());
@@ -442,40 +408,6 @@ TEST_P(ConnectionTableTest, ReaderSeesWhatTheWriterWrote) {
               Connection(1).original);
     EXPECT_EQ(info.state, ConnectionState::kSynSent);
   });
-}
-
-TEST_P(ConnectionTableTest, DamagedHeaderIsRefused) {
-  for (uint32_t i = 0; i < 32; ++i) {  // magic, layout, bytes, counts
-    std::byte& byte = memory_.bytes()[i];
-    byte ^= std::byte{0x10};
-    EXPECT_FALSE(ConnectionTable::Attach(memory_.bytes(), 1).ok()) << i;
-    EXPECT_FALSE(ConnectionReader::Attach(memory_.bytes()).ok()) << i;
-    byte ^= std::byte{0x10};
-  }
-  EXPECT_TRUE(ConnectionTable::Attach(memory_.bytes(), 1).ok());
-}
-
-TEST(ConnectionTableSizeTest, SizesAndCapacitiesAgree) {
-  for (uint32_t capacity : {1u, 2u, 100u, 65536u, 1000000u, kMaxConnections}) {
-    const uint64_t bytes = ConnectionTable::BytesFor(capacity);
-    EXPECT_EQ(ConnectionTable::CapacityFor(bytes), capacity);
-    EXPECT_EQ(ConnectionTable::CapacityFor(bytes - 1), capacity - 1);
-  }
-  EXPECT_LE(ConnectionTable::BytesFor(1000000), 1000000u * 224);
-}
-
-TEST(ConnectionTableSizeTest, BadSizesAreRefusedWithNumbers) {
-  TableMemory memory(16);
-  EXPECT_FALSE(ConnectionTable::Format(memory.bytes(), 0, kTestSecret).ok());
-  const absl::Status status =
-      ConnectionTable::Format(memory.bytes(), 17000, kTestSecret);
-  EXPECT_NE(status.message().find("17000"), std::string::npos) << status;
-  EXPECT_FALSE(
-      ConnectionTable::Format(memory.bytes().subspan(8), 1, kTestSecret).ok());
-  ASSERT_TRUE(ConnectionTable::Format(memory.bytes(), 16, kTestSecret).ok());
-  EXPECT_FALSE(ConnectionTable::Attach(memory.bytes(), 0).ok());
-  EXPECT_FALSE(ConnectionTable::Attach(memory.bytes(), kMaxWorkers + 1).ok());
-  EXPECT_FALSE(ConnectionTable::Attach(memory.bytes().first(100), 1).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ConnectionTableTest,
