@@ -33,6 +33,10 @@ void Add(const std::string& name, const ChildStatus& child,
   process->set_name(name);
   process->set_running(child.pid != 0);
   process->set_pid(static_cast<uint32_t>(child.pid));
+  if (child.pid != 0) {
+    *process->mutable_start_time() =
+        ToTimestamp(absl::Now() - absl::Seconds(child.uptime_s));
+  }
   process->set_restarts(static_cast<uint32_t>(child.restarts));
   if (child.last_gap_ms >= 0) {
     // 0 means that it never died.

@@ -57,6 +57,7 @@ PortEpoch ReadPortEpoch(WireReader& reader) {
 
 void Write(WireWriter& writer, const ChildStatus& child) {
   writer.Number(child.pid);
+  writer.Number(child.uptime_s);
   writer.Number(child.incarnation);
   writer.Number(child.restarts);
   writer.Number(child.last_gap_ms);
@@ -66,6 +67,7 @@ void Write(WireWriter& writer, const ChildStatus& child) {
 ChildStatus ReadChildStatus(WireReader& reader) {
   ChildStatus child;
   child.pid = reader.Number<int32_t>();
+  child.uptime_s = reader.Number<double>();
   child.incarnation = reader.Number<uint64_t>();
   child.restarts = reader.Number<uint64_t>();
   child.last_gap_ms = reader.Number<double>();

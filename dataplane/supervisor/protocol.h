@@ -91,6 +91,7 @@ struct AttachedPort {
 // One child.
 struct ChildStatus {
   int32_t pid = 0;           // 0: not running
+  double uptime_s = 0;       // of the running one
   uint64_t incarnation = 0;  // how many times it was started
   uint64_t restarts = 0;     // of these, because it died or was asked to
   // From the last death to the next Ready (the control plane's: to its start).

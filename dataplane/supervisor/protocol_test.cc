@@ -69,6 +69,7 @@ TEST(ProtocolTest, KeepsStatusAndPorts) {
   status.pid = 42;
   status.uptime_s = 1.5;
   status.dataplane.pid = 44;
+  status.dataplane.uptime_s = 0.25;
   status.dataplane.incarnation = 3;
   status.dataplane.restarts = 2;
   status.dataplane.last_gap_ms = 37.25;
@@ -81,6 +82,7 @@ TEST(ProtocolTest, KeepsStatusAndPorts) {
   EXPECT_EQ(got->uptime_s, 1.5);
   EXPECT_EQ(got->controlplane.pid, 0);
   EXPECT_EQ(got->dataplane.pid, 44);
+  EXPECT_EQ(got->dataplane.uptime_s, 0.25);
   EXPECT_EQ(got->dataplane.incarnation, 3u);
   EXPECT_EQ(got->dataplane.restarts, 2u);
   EXPECT_EQ(got->dataplane.last_gap_ms, 37.25);

@@ -173,10 +173,17 @@ void Supervisor::ReportGonePorts() {
 SupervisorStatus Supervisor::Status() const {
   SupervisorStatus status;
   status.pid = getpid();
-  status.uptime_s =
-      std::chrono::duration<double>(Clock::now() - created_at_).count();
-  status.controlplane = state_.controlplane.status;
-  status.dataplane = state_.dataplane.status;
+  const auto seconds_since = [](Clock::time_point time) {
+    return std::chrono::duration<double>(Clock::now() - time).count();
+  };
+  status.uptime_s = seconds_since(created_at_);
+  const auto status_of = [&](const Slot& slot) {
+    ChildStatus child = slot.status;
+    if (child.pid != 0) child.uptime_s = seconds_since(slot.started_at);
+    return child;
+  };
+  status.controlplane = status_of(state_.controlplane);
+  status.dataplane = status_of(state_.dataplane);
   status.port_count = state_.ports.size();
   status.table_hugepages = state_.memory.tables.uses_huge_pages();
   status.worker_hugepages = state_.memory.workers.uses_huge_pages();
