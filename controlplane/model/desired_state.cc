@@ -22,16 +22,15 @@ ObjectKey DesiredState::KeyOf(const Object& object) {
 
 void DesiredState::Upsert(Object object) {
   ObjectKey key = KeyOf(object);
-  objects_[std::move(key)] = std::make_shared<const Object>(std::move(object));
+  objects_.Insert(std::move(key),
+                  std::make_shared<const Object>(std::move(object)));
 }
 
-bool DesiredState::Erase(const ObjectKey& key) {
-  return objects_.erase(key) != 0;
-}
+bool DesiredState::Erase(const ObjectKey& key) { return objects_.Erase(key); }
 
 const Object* DesiredState::FindObject(const ObjectKey& key) const {
-  auto found = objects_.find(key);
-  return found == objects_.end() ? nullptr : found->second.get();
+  const std::shared_ptr<const Object>* found = objects_.Find(key);
+  return found == nullptr ? nullptr : found->get();
 }
 
 }  // namespace vswitch

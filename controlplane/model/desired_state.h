@@ -2,15 +2,17 @@
 //
 // DesiredState: every object that was asked for, by kind, namespace and name.
 //
-// A value: copying it copies pointers to immutable objects, so a transaction
+// A value: a copy costs one pointer and shares every object, so a transaction
 // works on a copy, compiles it, and replaces the old state only if that
 // succeeded.  Iteration is in order of the keys, so whatever is derived from it
-// is deterministic.
+// is deterministic.  What two states differ in is found without looking at what
+// they share.
 //
 //   DesiredState next = current;
 //   next.Upsert(object);
 //   if (const Pod* pod = next.Find<Pod>("demo", "web")) ...
 //   next.ForEach<Pod>([](const Metadata& metadata, const Pod& pod) {...});
+//   DesiredState::ForEachDifference(current, next, visitor);
 //
 // Thread-compatible.
 
@@ -18,13 +20,13 @@
 #define VSWITCH_CONTROLPLANE_MODEL_DESIRED_STATE_H_
 
 #include <compare>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "controlplane/model/objects.h"
+#include "controlplane/model/persistent_map.h"
 
 namespace vswitch {
 
@@ -43,7 +45,7 @@ std::string QualifiedName(const Metadata& metadata);
 
 class DesiredState {
  public:
-  using ObjectMap = std::map<ObjectKey, std::shared_ptr<const Object>>;
+  using ObjectMap = PersistentMap<ObjectKey, std::shared_ptr<const Object>>;
 
   static ObjectKey KeyOf(const Object& object);
 
@@ -69,6 +71,22 @@ class DesiredState {
          it != objects_.end() && it->first.kind == KindOf<T>(); ++it) {
       visit(it->second->metadata, std::get<T>(it->second->spec));
     }
+  }
+
+  // Calls `visit(const ObjectKey&, const Object* before, const Object* after)`
+  // in order of the keys for each object that is not the same in both;
+  // nullptr: it is not there.  Objects are immutable and shared: the same means
+  // the same pointer.  O(changes * log n) when one was made from the other.
+  template <typename Visitor>
+  static void ForEachDifference(const DesiredState& before,
+                                const DesiredState& after, Visitor visit) {
+    ObjectMap::ForEachDifference(
+        before.objects_, after.objects_,
+        [&visit](const ObjectKey& key, const std::shared_ptr<const Object>* old,
+                 const std::shared_ptr<const Object>* object) {
+          visit(key, old == nullptr ? nullptr : old->get(),
+                object == nullptr ? nullptr : object->get());
+        });
   }
 
   template <typename T>

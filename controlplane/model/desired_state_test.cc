@@ -44,6 +44,26 @@ TEST(DesiredStateTest, ACopyIsIndependent) {
   EXPECT_NE(state.Find<Pod>("a", "web"), nullptr);
 }
 
+TEST(DesiredStateTest, ADifferenceIsWhatWasWritten) {
+  DesiredState state;
+  for (const char* name : {"gone", "kept", "written"}) {
+    state.Upsert(MakePod("a", name));
+  }
+  DesiredState next = state;
+  next.Erase({ObjectKind::kPod, "a", "gone"});
+  next.Upsert(MakePod("a", "written"));
+  next.Upsert(MakePod("a", "added"));
+  std::vector<std::string> found;
+  DesiredState::ForEachDifference(
+      state, next,
+      [&](const ObjectKey& key, const Object* before, const Object* after) {
+        EXPECT_EQ(before, state.FindObject(key));
+        EXPECT_EQ(after, next.FindObject(key));
+        found.push_back(key.name);
+      });
+  EXPECT_EQ(found, (std::vector<std::string>{"added", "gone", "written"}));
+}
+
 TEST(ObjectTest, KindsHaveNamesBothWays) {
   for (uint32_t i = 0; i < kObjectKindCount; ++i) {
     ObjectKind kind = static_cast<ObjectKind>(i);

@@ -2,6 +2,7 @@
 
 #include "controlplane/service/config_service.h"
 
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -58,30 +59,32 @@ absl::StatusOr<Filter> ReadFilter(const Request& request) {
   return filter;
 }
 
-// The differences between two generations as events.  Objects are immutable and
-// shared, so equal pointers are equal objects.
-std::vector<v1::WatchEvent> Difference(const DesiredState::ObjectMap& before,
+// The differences between two generations as events, deletions first: a client
+// that follows them never holds two objects where one replaced the other.
+std::vector<v1::WatchEvent> Difference(const DesiredState& before,
                                        const Snapshot& after,
                                        const Filter& filter) {
-  std::vector<v1::WatchEvent> events;
-  auto add = [&](v1::WatchEvent::Type type, const Object& object) {
+  std::vector<v1::WatchEvent> deleted, upserted;
+  auto add = [&](std::vector<v1::WatchEvent>& events, v1::WatchEvent::Type type,
+                 const Object& object) {
     if (!filter.Matches(object)) return;
     v1::WatchEvent& event = events.emplace_back();
     event.set_type(type);
     event.set_generation(after.generation);
     *event.mutable_resource() = ToProto(object);
   };
-  const DesiredState::ObjectMap& now = after.stored.desired.objects();
-  for (const auto& [key, object] : before) {
-    if (!now.contains(key)) add(v1::WatchEvent::TYPE_DELETED, *object);
-  }
-  for (const auto& [key, object] : now) {
-    auto found = before.find(key);
-    if (found == before.end() || found->second != object) {
-      add(v1::WatchEvent::TYPE_UPSERTED, *object);
-    }
-  }
-  return events;
+  DesiredState::ForEachDifference(
+      before, after.stored.desired,
+      [&](const ObjectKey&, const Object* old, const Object* object) {
+        if (object != nullptr) {
+          add(upserted, v1::WatchEvent::TYPE_UPSERTED, *object);
+        } else {
+          add(deleted, v1::WatchEvent::TYPE_DELETED, *old);
+        }
+      });
+  deleted.insert(deleted.end(), std::make_move_iterator(upserted.begin()),
+                 std::make_move_iterator(upserted.end()));
+  return deleted;
 }
 
 }  // namespace
@@ -167,7 +170,7 @@ grpc::Status ConfigServiceImpl::Watch(
         seen->generation, absl::Now() + kWatchPause);
     if (later->generation == seen->generation) continue;
     for (const v1::WatchEvent& event :
-         Difference(seen->stored.desired.objects(), *later, *filter)) {
+         Difference(seen->stored.desired, *later, *filter)) {
       if (!writer->Write(event)) return grpc::Status::CANCELLED;
     }
     seen = std::move(later);
