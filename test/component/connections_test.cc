@@ -1,0 +1,155 @@
+// Connections over ObserveService's socket: listed by the names that people
+// use, filtered, flushed; in both families.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/component/api_test.h"
+
+namespace vswitch {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class ConnectionsTest : public ApiTest,
+                        public testing::WithParamInterface<FamilyCase> {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    ApplyDemoCluster();
+  }
+
+  // The connections that a request finds.
+  std::vector<v1::Connection> Connections(const std::string& text) {
+    grpc::ClientContext call;
+    auto reader = observe().ListConnections(
+        &call, FromText<v1::ListConnectionsRequest>(text));
+    std::vector<v1::Connection> found;
+    v1::ListConnectionsResponse response;
+    while (reader->Read(&response)) {
+      found.insert(found.end(), response.connections().begin(),
+                   response.connections().end());
+    }
+    grpc::Status status = reader->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return found;
+  }
+  // A connection of db to web by the service, answered once.
+  void InsertConnection() {
+    NewConnection connection;
+    connection.original = TcpFlow(GetParam().db, GetParam().service, 80);
+    connection.reply = TcpFlow(GetParam().db, GetParam().web, 8080).Reversed();
+    connection.state = ConnectionState::kEstablished;
+    connection.service = 0;
+    connection.judgement.generation =
+        static_cast<uint32_t>(tables().CurrentGeneration());
+    connection.judgement.source_identity = BindingOf(GetParam().db).identity;
+    connection.judgement.destination_identity =
+        BindingOf(GetParam().web).identity;
+    InsertResult made =
+        connections().Insert(WorkerId{0}, connection, MonotonicNs());
+    ASSERT_EQ(made.status, InsertStatus::kInserted);
+    connections().Touch(made.view, 100, MonotonicNs());
+    ConnectionView reply = connections().Lookup(connection.reply);
+    connections().Touch(reply, 1500, MonotonicNs());
+  }
+  grpc::Status Flush(const std::string& text,
+                     v1::FlushConnectionsResponse* response) {
+    grpc::ClientContext call;
+    return observe().FlushConnections(
+        &call, FromText<v1::FlushConnectionsRequest>(text), response);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, ConnectionsTest,
+                         testing::ValuesIn(BothFamilies()), FamilyName);
+
+TEST_P(ConnectionsTest, ConnectionsAreListedByNames) {
+  InsertConnection();
+  std::vector<v1::Connection> found = Connections("");
+  ASSERT_THAT(found, SizeIs(1));
+  const v1::Connection& connection = found[0];
+  EXPECT_EQ(connection.original().source(), GetParam().db);
+  EXPECT_EQ(connection.original().destination(), GetParam().service);
+  EXPECT_EQ(connection.original().destination_port(), 80u);
+  EXPECT_EQ(connection.reply().source(), GetParam().web);
+  EXPECT_EQ(connection.reply().source_port(), 8080u);
+  EXPECT_EQ(connection.source().name(), "demo/db");
+  EXPECT_EQ(connection.destination().name(), "demo/web");
+  EXPECT_EQ(connection.service(), "demo/front");
+  EXPECT_EQ(connection.state(), "ESTABLISHED");
+  EXPECT_TRUE(connection.allowed());
+  EXPECT_EQ(connection.original_packets(), 1u);
+  EXPECT_EQ(connection.original_bytes(), 100u);
+  EXPECT_EQ(connection.reply_bytes(), 1500u);
+  EXPECT_LT(connection.idle_seconds(), 60u);
+  grpc::ClientContext call;
+  v1::GetCountersResponse response;
+  ASSERT_TRUE(observe().GetCounters(&call, {}, &response).ok());
+  EXPECT_EQ(response.totals().connections_active(), 1u);
+}
+
+TEST_P(ConnectionsTest, ConnectionsAreFiltered) {
+  InsertConnection();
+  auto count = [this](const std::string& filter) {
+    return Connections("filter { " + filter + " }").size();
+  };
+  EXPECT_EQ(count("address: '" + GetParam().service + "'"), 1u);
+  EXPECT_EQ(count("address: '" + GetParam().other + "'"), 0u);
+  EXPECT_EQ(count("pod: 'demo/web'"), 1u) << "the back end is an end";
+  EXPECT_EQ(count("protocol: 6 port: 80"), 1u);
+  EXPECT_EQ(count("protocol: 17"), 0u);
+  EXPECT_EQ(count("port: 81"), 0u);
+}
+
+TEST_P(ConnectionsTest, AFlushSendsWhatIsToMatch) {
+  dataplane().SetFlushed(3);
+  v1::FlushConnectionsResponse response;
+  ASSERT_TRUE(Flush(absl::StrCat("filter { address: '", GetParam().other,
+                                 "' protocol: 6 }"),
+                    &response)
+                  .ok());
+  EXPECT_EQ(response.flushed(), 3u);
+  std::vector<Command> commands = dataplane().commands();
+  ASSERT_THAT(commands, SizeIs(1));
+  EXPECT_EQ(commands[0].kind, CommandKind::kFlushConnections);
+  EXPECT_EQ(commands[0].flush_match, kFlushBySource | kFlushByProtocol);
+  EXPECT_EQ(commands[0].key.source.ToString(), GetParam().other);
+  // One command an address of the pod; their counts are added.
+  ASSERT_TRUE(Flush("filter { pod: 'demo/web' }", &response).ok());
+  EXPECT_EQ(response.flushed(), 6u);
+  commands = dataplane().commands();
+  ASSERT_THAT(commands, SizeIs(3));
+  EXPECT_EQ(commands[1].flush_match, kFlushByDestination);
+  EXPECT_EQ(commands[1].key.destination.ToString(), "10.1.0.5");
+  EXPECT_EQ(commands[2].key.destination.ToString(), "fd00:1::5");
+}
+
+TEST_P(ConnectionsTest, BadConnectionFiltersAreRefusedByField) {
+  const std::pair<const char*, const char*> kBad[] = {
+      {"address: 'x'", "filter.address"},
+      {"pod: 'demo/no'", "filter.pod"},
+      {"protocol: 256", "filter.protocol"},
+      {"port: 65536", "filter.port"},
+  };
+  for (const auto& [filter, field] : kBad) {
+    std::string text = absl::StrCat("filter { ", filter, " }");
+    v1::FlushConnectionsResponse flushed;
+    EXPECT_EQ(FaultOf(Flush(text, &flushed)).field, field);
+    grpc::ClientContext call;
+    auto reader = observe().ListConnections(
+        &call, FromText<v1::ListConnectionsRequest>(text));
+    v1::ListConnectionsResponse response;
+    EXPECT_FALSE(reader->Read(&response));
+    EXPECT_EQ(FaultOf(reader->Finish()).field, field);
+  }
+  EXPECT_THAT(dataplane().commands(), IsEmpty()) << "nothing was flushed";
+}
+
+}  // namespace
+}  // namespace vswitch
