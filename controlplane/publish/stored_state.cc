@@ -136,6 +136,10 @@ absl::StatusOr<StateChange> Change(const Transaction& transaction,
   for (const ObjectKey& key : transaction.deletes) {
     CheckDelete(transaction, key, state, refusals);
   }
+#ifdef VSWITCH_PLANTED_BUG_APPLY
+  // test/fuzz: a refused write fences off other writers all the same.
+  state.manager_epochs[transaction.manager.name] = transaction.manager.epoch;
+#endif
   RETURN_IF_ERROR(refusals.status());
 
   StateChange change;
