@@ -68,6 +68,10 @@ TEST_F(WatchTest, AWatchGivesWhatExistsThenSyncedThenChanges) {
   v1::ApplyResponse added = MustApply(kPodA);
   EXPECT_EQ(watcher.Next(), "UPSERTED a");
   EXPECT_GE(watcher.generation(), added.generation());
+  MustApply(
+      "upserts { metadata { name: 'a' namespace: 'demo' } "
+      "pod { pod_ips: '10.1.0.10' } }");
+  EXPECT_EQ(watcher.Next(), "UPSERTED a") << "changed";
   MustApply("deletes { kind: RESOURCE_KIND_POD namespace: 'demo' name: 'a' }");
   EXPECT_EQ(watcher.Next(), "DELETED a");
 }
