@@ -10,8 +10,17 @@ namespace vswitch {
 namespace {
 
 constexpr std::array<absl::string_view, kObjectKindCount> kKindNames = {
-    "Namespace",     "Pod",  "Service", "EndpointSlice",
-    "NetworkPolicy", "Node", "Port",    "Settings",
+    "Namespace",
+    "Pod",
+    "Service",
+    "EndpointSlice",
+    "NetworkPolicy",
+    "Node",
+    "Port",
+    "Settings",
+    "ClusterNetworkPolicy",
+    "CiliumNetworkPolicy",
+    "CiliumClusterwideNetworkPolicy",
 };
 
 }  // namespace
@@ -33,8 +42,30 @@ bool IsNamespaced(ObjectKind kind) {
     case ObjectKind::kService:
     case ObjectKind::kEndpointSlice:
     case ObjectKind::kNetworkPolicy:
+    case ObjectKind::kCiliumNetworkPolicy:
       return true;
     case ObjectKind::kNamespace:
+    case ObjectKind::kNode:
+    case ObjectKind::kPort:
+    case ObjectKind::kSettings:
+    case ObjectKind::kClusterNetworkPolicy:
+    case ObjectKind::kCiliumClusterwideNetworkPolicy:
+      return false;
+  }
+  return false;
+}
+
+bool IsPolicy(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kNetworkPolicy:
+    case ObjectKind::kClusterNetworkPolicy:
+    case ObjectKind::kCiliumNetworkPolicy:
+    case ObjectKind::kCiliumClusterwideNetworkPolicy:
+      return true;
+    case ObjectKind::kNamespace:
+    case ObjectKind::kPod:
+    case ObjectKind::kService:
+    case ObjectKind::kEndpointSlice:
     case ObjectKind::kNode:
     case ObjectKind::kPort:
     case ObjectKind::kSettings:

@@ -30,11 +30,17 @@ namespace vswitch {
 
 struct Metadata {
   std::string name;
-  std::string ns;  // empty for Namespace, Node, Port and Settings
+  std::string ns;  // empty for kinds that are in no namespace
   Labels labels;
   Labels annotations;
   uint64_t version = 0;  // set by the store at each change
   std::string owner;     // the field manager: "cli", "controller/NAME"
+  // Kubernetes' uid: of two objects of one name it tells the later one from the
+  // earlier; may be empty.
+  std::string uid;
+  // Set by the store: the version with which the object was created, or got
+  // another uid.
+  uint64_t created_version = 0;
 };
 
 // `labels` of the metadata count; kubernetes.io/metadata.name is added by the
@@ -201,13 +207,17 @@ enum class ObjectKind : uint8_t {
   kNode,
   kPort,
   kSettings,
+  kClusterNetworkPolicy,
+  kCiliumNetworkPolicy,
+  kCiliumClusterwideNetworkPolicy,
 };
-inline constexpr uint32_t kObjectKindCount = 8;
+inline constexpr uint32_t kObjectKindCount = 11;
 
 struct Object {
   Metadata metadata;
   std::variant<Namespace, Pod, Service, EndpointSlice, NetworkPolicy, Node,
-               Port, SwitchSettings>
+               Port, SwitchSettings, ClusterNetworkPolicy, CiliumNetworkPolicy,
+               CiliumClusterwideNetworkPolicy>
       spec;
 
   ObjectKind kind() const { return static_cast<ObjectKind>(spec.index()); }
@@ -219,6 +229,8 @@ absl::string_view ToString(ObjectKind kind);
 std::optional<ObjectKind> ObjectKindByName(absl::string_view name);
 // Whether objects of `kind` live in a namespace.
 bool IsNamespaced(ObjectKind kind);
+// Whether objects of `kind` are policies, which read annotations.
+bool IsPolicy(ObjectKind kind);
 // Returns "TCP", "UDP", "SCTP", "ICMP", "ICMPv6" or the number.
 std::string ToString(IpProtocol protocol);
 

@@ -12,10 +12,11 @@ namespace {
 constexpr size_t kMaxPortNameLength = 63;
 
 LabelRequirement ReadRequirement(FieldReader& reader, const FieldPath& path,
-                                 const v1::LabelSelectorRequirement& message) {
+                                 const v1::LabelSelectorRequirement& message,
+                                 LabelKeyCheck check_key) {
   LabelRequirement result;
   result.key = message.key();
-  reader.CheckLabelKey({&path, "key"}, result.key);
+  check_key(reader, {&path, "key"}, result.key);
   result.values.assign(message.values().begin(), message.values().end());
   bool wants_values = false;
   switch (message.operator_()) {
@@ -48,26 +49,6 @@ LabelRequirement ReadRequirement(FieldReader& reader, const FieldPath& path,
                            result.values[i]);
   }
   return result;
-}
-
-IpBlock ReadIpBlock(FieldReader& reader, const FieldPath& path,
-                    const v1::IpBlock& message) {
-  IpBlock block;
-  block.cidr = reader.ReadPrefix({&path, "cidr"}, message.cidr());
-  for (int i = 0; i < message.except_size(); ++i) {
-    FieldPath at(&path, "except", i);
-    IpPrefix except = reader.ReadPrefix(at, message.except(i));
-    // NP-10: exceptions lie strictly inside.
-    if (except.address.family() != block.cidr.address.family() ||
-        except.prefix_bits <= block.cidr.prefix_bits ||
-        !block.cidr.Contains(except.address)) {
-      reader.AddFault(at, absl::StrCat("\"", message.except(i),
-                                       "\" does not lie strictly inside cidr ",
-                                       "\"", message.cidr(), "\""));
-    }
-    block.except.push_back(except);
-  }
-  return block;
 }
 
 NetworkPolicyPeer ReadPeer(FieldReader& reader, const FieldPath& path,
@@ -142,15 +123,47 @@ std::vector<NetworkPolicyRule> ReadRules(
 
 }  // namespace
 
+void CheckKubernetesKey(FieldReader& reader, const FieldPath& path,
+                        const std::string& key) {
+  reader.CheckLabelKey(path, key);
+}
+
 LabelSelector ReadSelector(FieldReader& reader, const FieldPath& path,
-                           const v1::LabelSelector& message) {
-  LabelSelector selector = LabelSelector::FromLabels(
-      reader.ReadLabels({&path, "match_labels"}, message.match_labels()));
+                           const v1::LabelSelector& message,
+                           LabelKeyCheck check_key) {
+  FieldPath match_labels(&path, "match_labels");
+  Labels labels(message.match_labels().begin(), message.match_labels().end());
+  for (const auto& [key, value] : labels) {
+    check_key(reader, match_labels, key);
+    reader.CheckLabelValue(match_labels, value);
+  }
+  LabelSelector selector = LabelSelector::FromLabels(labels);
   for (int i = 0; i < message.match_expressions_size(); ++i) {
-    selector.requirements.push_back(ReadRequirement(
-        reader, {&path, "match_expressions", i}, message.match_expressions(i)));
+    selector.requirements.push_back(
+        ReadRequirement(reader, {&path, "match_expressions", i},
+                        message.match_expressions(i), check_key));
   }
   return selector;
+}
+
+IpBlock ReadIpBlock(FieldReader& reader, const FieldPath& path,
+                    const v1::IpBlock& message) {
+  IpBlock block;
+  block.cidr = reader.ReadPrefix({&path, "cidr"}, message.cidr());
+  for (int i = 0; i < message.except_size(); ++i) {
+    FieldPath at(&path, "except", i);
+    IpPrefix except = reader.ReadPrefix(at, message.except(i));
+    // NP-10: exceptions lie strictly inside.
+    if (except.address.family() != block.cidr.address.family() ||
+        except.prefix_bits <= block.cidr.prefix_bits ||
+        !block.cidr.Contains(except.address)) {
+      reader.AddFault(at, absl::StrCat("\"", message.except(i),
+                                       "\" does not lie strictly inside cidr ",
+                                       "\"", message.cidr(), "\""));
+    }
+    block.except.push_back(except);
+  }
+  return block;
 }
 
 NetworkPolicy ReadNetworkPolicy(FieldReader& reader, const FieldPath& path,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "controlplane/model/policy_annotations.h"
 #include "controlplane/translate/field_reader.h"
 #include "controlplane/translate/resources.h"
 #include "controlplane/translate/to_model_internal.h"
@@ -15,6 +16,7 @@ constexpr size_t kMaxNameLength = 253;      // RFC 1123, Kubernetes' limit
 constexpr size_t kMaxNamespaceLength = 63;  // a DNS label
 constexpr size_t kMaxPortNameLength = 63;   // fits a PortRecord
 constexpr size_t kMaxAnnotationBytes = 256 * 1024;  // Kubernetes' limit
+constexpr size_t kMaxUidLength = 128;  // 36 in Kubernetes, whose form is open
 
 std::optional<ObjectKind> KindOfSpec(v1::Resource::SpecCase spec) {
   switch (spec) {
@@ -34,6 +36,12 @@ std::optional<ObjectKind> KindOfSpec(v1::Resource::SpecCase spec) {
       return ObjectKind::kPort;
     case v1::Resource::kSettings:
       return ObjectKind::kSettings;
+    case v1::Resource::kClusterNetworkPolicy:
+      return ObjectKind::kClusterNetworkPolicy;
+    case v1::Resource::kCiliumNetworkPolicy:
+      return ObjectKind::kCiliumNetworkPolicy;
+    case v1::Resource::kCiliumClusterwideNetworkPolicy:
+      return ObjectKind::kCiliumClusterwideNetworkPolicy;
     case v1::Resource::SPEC_NOT_SET:
       return std::nullopt;
   }
@@ -85,6 +93,16 @@ ObjectKey MakeKey(ObjectKind kind, const std::string& ns,
   return key;
 }
 
+// Names the annotation in brackets, as its key holds dots.
+void CheckPolicyAnnotations(FieldReader& reader, const FieldPath& path,
+                            const Metadata& metadata) {
+  for (AnnotationFault& fault :
+       FaultsOfPolicyAnnotations(metadata.annotations)) {
+    std::string name = absl::StrCat("annotations[", fault.key, "]");
+    reader.AddFault({&path, name}, std::move(fault.message));
+  }
+}
+
 Metadata ReadMetadata(FieldReader& reader, const ObjectKey& key,
                       const v1::Metadata& message) {
   FieldPath path(nullptr, "metadata");
@@ -94,6 +112,7 @@ Metadata ReadMetadata(FieldReader& reader, const ObjectKey& key,
     reader.CheckLabelKey(annotations, name);
     reader.CheckLength(annotations, value, kMaxAnnotationBytes);
   }
+  reader.CheckLength({&path, "uid"}, message.uid(), kMaxUidLength);
   Metadata metadata;
   metadata.name = key.name;
   metadata.ns = key.ns;
@@ -101,6 +120,9 @@ Metadata ReadMetadata(FieldReader& reader, const ObjectKey& key,
   metadata.annotations =
       Labels(message.annotations().begin(), message.annotations().end());
   metadata.version = message.version();
+  metadata.uid = message.uid();
+  metadata.created_version = message.created_version();
+  if (IsPolicy(key.kind)) CheckPolicyAnnotations(reader, path, metadata);
   return metadata;
 }
 
@@ -131,6 +153,21 @@ void ReadSpec(FieldReader& reader, const v1::Resource& resource,
     case v1::Resource::kSettings:
       object.spec =
           ReadSettings(reader, {nullptr, "settings"}, resource.settings());
+      break;
+    case v1::Resource::kClusterNetworkPolicy:
+      object.spec =
+          ReadClusterNetworkPolicy(reader, {nullptr, "cluster_network_policy"},
+                                   resource.cluster_network_policy());
+      break;
+    case v1::Resource::kCiliumNetworkPolicy:
+      object.spec = CiliumNetworkPolicy{
+          ReadCiliumSpecs(reader, {nullptr, "cilium_network_policy"}, false,
+                          resource.cilium_network_policy().specs())};
+      break;
+    case v1::Resource::kCiliumClusterwideNetworkPolicy:
+      object.spec = CiliumClusterwideNetworkPolicy{ReadCiliumSpecs(
+          reader, {nullptr, "cilium_clusterwide_network_policy"}, true,
+          resource.cilium_clusterwide_network_policy().specs())};
       break;
     case v1::Resource::kNamespace:
     case v1::Resource::SPEC_NOT_SET:
@@ -187,7 +224,8 @@ absl::StatusOr<LabelSelector> ToModel(const v1::LabelSelector& selector) {
 
 std::optional<ObjectKind> ToModel(v1::ResourceKind kind) {
   // The API's numbers begin with UNSPECIFIED, the model's with the first kind.
-  if (kind < v1::RESOURCE_KIND_NAMESPACE || kind > v1::RESOURCE_KIND_SETTINGS) {
+  if (kind < v1::RESOURCE_KIND_NAMESPACE ||
+      kind > v1::RESOURCE_KIND_CILIUM_CLUSTERWIDE_NETWORK_POLICY) {
     return std::nullopt;
   }
   return static_cast<ObjectKind>(kind - v1::RESOURCE_KIND_NAMESPACE);

@@ -13,6 +13,7 @@
 #define VSWITCH_CONTROLPLANE_TRANSLATE_TO_MODEL_INTERNAL_H_
 
 #include <string>
+#include <vector>
 
 #include "controlplane/model/objects.h"
 #include "controlplane/translate/field_reader.h"
@@ -21,8 +22,17 @@
 namespace vswitch {
 
 IpProtocol ReadProtocol(v1::Protocol protocol);
+// Adds a fault if `key` is no key of a label.
+using LabelKeyCheck = void (*)(FieldReader& reader, const FieldPath& path,
+                               const std::string& key);
+void CheckKubernetesKey(FieldReader& reader, const FieldPath& path,
+                        const std::string& key);
 LabelSelector ReadSelector(FieldReader& reader, const FieldPath& path,
-                           const v1::LabelSelector& message);
+                           const v1::LabelSelector& message,
+                           LabelKeyCheck check_key = CheckKubernetesKey);
+// Exceptions must lie strictly inside.
+IpBlock ReadIpBlock(FieldReader& reader, const FieldPath& path,
+                    const v1::IpBlock& message);
 
 Pod ReadPod(FieldReader& reader, const FieldPath& path, const v1::Pod& message);
 Service ReadService(FieldReader& reader, const FieldPath& path,
@@ -31,6 +41,13 @@ EndpointSlice ReadEndpointSlice(FieldReader& reader, const FieldPath& path,
                                 const v1::EndpointSlice& message);
 NetworkPolicy ReadNetworkPolicy(FieldReader& reader, const FieldPath& path,
                                 const v1::NetworkPolicy& message);
+ClusterNetworkPolicy ReadClusterNetworkPolicy(
+    FieldReader& reader, const FieldPath& path,
+    const v1::ClusterNetworkPolicy& message);
+// `path` is that of the policy; `clusterwide` says which of the two kinds.
+std::vector<CiliumPolicySpec> ReadCiliumSpecs(
+    FieldReader& reader, const FieldPath& path, bool clusterwide,
+    const google::protobuf::RepeatedPtrField<v1::CiliumPolicySpec>& specs);
 Node ReadNode(FieldReader& reader, const FieldPath& path,
               const v1::Node& message);
 Port ReadPort(FieldReader& reader, const FieldPath& path,

@@ -1,46 +1,10 @@
 // ToProto(): the model as API messages, with its defaults written out.
 
 #include "controlplane/translate/resources.h"
+#include "controlplane/translate/to_proto_internal.h"
 
 namespace vswitch {
 namespace {
-
-v1::Protocol ToProto(IpProtocol protocol) {
-  switch (protocol) {
-    case IpProtocol::kUdp:
-      return v1::PROTOCOL_UDP;
-    case IpProtocol::kSctp:
-      return v1::PROTOCOL_SCTP;
-    default:
-      return v1::PROTOCOL_TCP;
-  }
-}
-
-template <typename T>
-void AddTexts(const std::vector<T>& values,
-              google::protobuf::RepeatedPtrField<std::string>* out) {
-  for (const T& value : values) *out->Add() = value.ToString();
-}
-
-// A single value goes to match_labels, where people wrote it; the keys there
-// are unique, so a second requirement on one key is an expression.
-void Fill(const LabelSelector& selector, v1::LabelSelector* out) {
-  for (const LabelRequirement& requirement : selector.requirements) {
-    if (requirement.op == SelectorOperator::kIn &&
-        requirement.values.size() == 1 &&
-        out->match_labels().count(requirement.key) == 0) {
-      (*out->mutable_match_labels())[requirement.key] = requirement.values[0];
-      continue;
-    }
-    v1::LabelSelectorRequirement* expression = out->add_match_expressions();
-    expression->set_key(requirement.key);
-    expression->set_operator_(static_cast<v1::SelectorOperator>(
-        static_cast<int>(requirement.op) + v1::SELECTOR_OPERATOR_IN));
-    for (const std::string& value : requirement.values) {
-      expression->add_values(value);
-    }
-  }
-}
 
 void Fill(const Namespace&, v1::Namespace*) {}
 
@@ -106,42 +70,6 @@ void Fill(const EndpointSlice& slice, v1::EndpointSlice* out) {
   }
 }
 
-void Fill(const NetworkPolicyRule& rule, v1::NetworkPolicyRule* out) {
-  for (const NetworkPolicyPeer& peer : rule.peers) {
-    v1::NetworkPolicyPeer* added = out->add_peers();
-    if (peer.pod_selector) {
-      Fill(*peer.pod_selector, added->mutable_pod_selector());
-    }
-    if (peer.namespace_selector) {
-      Fill(*peer.namespace_selector, added->mutable_namespace_selector());
-    }
-    if (peer.ip_block) {
-      v1::IpBlock* block = added->mutable_ip_block();
-      block->set_cidr(peer.ip_block->cidr.ToString());
-      AddTexts(peer.ip_block->except, block->mutable_except());
-    }
-  }
-  for (const NetworkPolicyPort& port : rule.ports) {
-    v1::NetworkPolicyPort* added = out->add_ports();
-    added->set_protocol(ToProto(port.protocol));
-    if (port.port) added->set_port(*port.port);
-    if (!port.port_name.empty()) added->set_port_name(port.port_name);
-    if (port.end_port) added->set_end_port(*port.end_port);
-  }
-}
-
-void Fill(const NetworkPolicy& policy, v1::NetworkPolicy* out) {
-  Fill(policy.pod_selector, out->mutable_pod_selector());
-  if (policy.isolates_ingress) out->add_policy_types(v1::POLICY_TYPE_INGRESS);
-  if (policy.isolates_egress) out->add_policy_types(v1::POLICY_TYPE_EGRESS);
-  for (const NetworkPolicyRule& rule : policy.ingress) {
-    Fill(rule, out->add_ingress());
-  }
-  for (const NetworkPolicyRule& rule : policy.egress) {
-    Fill(rule, out->add_egress());
-  }
-}
-
 void Fill(const Node& node, v1::Node* out) {
   AddTexts(node.pod_cidrs, out->mutable_pod_cidrs());
   AddTexts(node.addresses, out->mutable_addresses());
@@ -203,6 +131,15 @@ auto* Mutable(const Port&, v1::Resource& out) { return out.mutable_port(); }
 auto* Mutable(const SwitchSettings&, v1::Resource& out) {
   return out.mutable_settings();
 }
+auto* Mutable(const ClusterNetworkPolicy&, v1::Resource& out) {
+  return out.mutable_cluster_network_policy();
+}
+auto* Mutable(const CiliumNetworkPolicy&, v1::Resource& out) {
+  return out.mutable_cilium_network_policy();
+}
+auto* Mutable(const CiliumClusterwideNetworkPolicy&, v1::Resource& out) {
+  return out.mutable_cilium_clusterwide_network_policy();
+}
 
 }  // namespace
 
@@ -217,6 +154,8 @@ v1::Resource ToProto(const Object& object) {
                                           object.metadata.annotations.end());
   metadata->set_version(object.metadata.version);
   metadata->set_owner(object.metadata.owner);
+  metadata->set_uid(object.metadata.uid);
+  metadata->set_created_version(object.metadata.created_version);
   std::visit([&](const auto& spec) { Fill(spec, Mutable(spec, result)); },
              object.spec);
   return result;
