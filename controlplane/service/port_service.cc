@@ -21,6 +21,12 @@ constexpr absl::Duration kPollPause = absl::Milliseconds(1);
 // dataplane that is not there.
 constexpr absl::Duration kDataplaneGrace = absl::Seconds(2);
 
+// Until when a call may wait: as long as it asks for, and as its client waits.
+absl::Time Deadline(const grpc::ServerContext& call, uint32_t timeout_ms) {
+  return std::min(DeadlineAfter(timeout_ms, kDefaultTimeout),
+                  absl::FromChrono(call.deadline()));
+}
+
 ObjectKey KeyOfPort(const std::string& name) {
   return {ObjectKind::kPort, "", name};
 }
@@ -112,7 +118,7 @@ v1::PortInfo DescribePort(const ServiceContext& context,
   return info;
 }
 
-grpc::Status PortServiceImpl::AddPort(grpc::ServerContext*,
+grpc::Status PortServiceImpl::AddPort(grpc::ServerContext* call,
                                       const v1::AddPortRequest* request,
                                       v1::AddPortResponse* response) {
   v1::ApplyRequest apply;
@@ -126,7 +132,7 @@ grpc::Status PortServiceImpl::AddPort(grpc::ServerContext*,
   transaction->must_be_new.push_back(KeyOfPort(request->name()));
   Manager manager = transaction->manager;
 
-  absl::Time deadline = DeadlineAfter(request->timeout_ms(), kDefaultTimeout);
+  absl::Time deadline = Deadline(*call, request->timeout_ms());
   if (!DataplaneRuns()) {
     deadline = std::min(deadline, absl::Now() + kDataplaneGrace);
   }
@@ -135,13 +141,7 @@ grpc::Status PortServiceImpl::AddPort(grpc::ServerContext*,
   if (!accepted.ok()) return ToGrpc(accepted.status());
   absl::Status up = AwaitUp(request->name(), deadline);
   if (!up.ok()) {
-    absl::StatusOr<Accepted> undone =
-        context_.plane.Apply(Undo(manager, *accepted));
-    if (!undone.ok()) {
-      Log("port ", request->name(),
-          " not taken back: ", undone.status().message());
-    }
-    return ToGrpc(up);
+    return ToGrpc(TakeBack(request->name(), manager, *accepted, up));
   }
   std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
   if (snapshot->ports.Find(request->name()) == nullptr) {
@@ -154,6 +154,21 @@ grpc::Status PortServiceImpl::AddPort(grpc::ServerContext*,
   *response->mutable_accepted_time() = ToTimestamp(accepted->time);
   *response->mutable_enforced_time() = ToTimestamp(absl::Now());
   return grpc::Status::OK;
+}
+
+absl::Status PortServiceImpl::TakeBack(const std::string& name,
+                                       const Manager& manager,
+                                       const Accepted& accepted,
+                                       const absl::Status& why) const {
+  absl::StatusOr<Accepted> undone =
+      context_.plane.Apply(Undo(manager, accepted));
+  if (undone.ok()) return why;
+  Log("port ", name, " not taken back: ", undone.status().message());
+  return PortFault(
+      why.code(), name,
+      absl::StrCat(FaultsOf(why)[0].message,
+                   "; it stays, since it could not be taken back (",
+                   FaultsOf(undone.status())[0].message, "): delete it"));
 }
 
 absl::Status PortServiceImpl::AwaitUp(const std::string& name,
@@ -184,7 +199,7 @@ bool PortServiceImpl::DataplaneRuns() const {
   return status.ok() && status->dataplane.pid != 0;
 }
 
-grpc::Status PortServiceImpl::DeletePort(grpc::ServerContext*,
+grpc::Status PortServiceImpl::DeletePort(grpc::ServerContext* call,
                                          const v1::DeletePortRequest* request,
                                          v1::DeletePortResponse* response) {
   v1::ApplyRequest apply;
@@ -205,7 +220,7 @@ grpc::Status PortServiceImpl::DeletePort(grpc::ServerContext*,
   response->set_generation(accepted->generation);
   response->set_existed(accepted->change.results.back().outcome ==
                         ObjectOutcome::kDeleted);
-  absl::Time deadline = DeadlineAfter(request->timeout_ms(), kDefaultTimeout);
+  absl::Time deadline = Deadline(*call, request->timeout_ms());
   if (std::optional<absl::Time> enforced =
           context_.plane.WaitEnforced(accepted->generation, deadline)) {
     *response->mutable_enforced_time() = ToTimestamp(*enforced);

@@ -35,6 +35,11 @@ class PortServiceImpl final : public v1::PortService::Service {
                          v1::CheckPortResponse* response) override;
 
  private:
+  // Takes back what `accepted` created; returns `why`, and that something stays
+  // if it does.
+  absl::Status TakeBack(const std::string& name, const Manager& manager,
+                        const Accepted& accepted,
+                        const absl::Status& why) const;
   // Returns when packets pass the port, or why they do not.
   absl::Status AwaitUp(const std::string& name, absl::Time deadline) const;
   // Returns when the dataplane has let go of this use of a port, or at
