@@ -99,6 +99,10 @@ absl::Status Replay(const storage::JournalRecord& record, StoredState& state) {
   for (const v1::Resource& resource : record.upserts()) {
     ASSIGN_OR_RETURN(Object object, ToModel(resource));
     object.metadata.owner = resource.metadata().owner();
+    // A record of a program that did not know when objects were created.
+    if (object.metadata.created_version == 0) {
+      object.metadata.created_version = object.metadata.version;
+    }
     state.desired.Upsert(std::move(object));
   }
   for (const v1::ResourceKey& message : record.deletes()) {

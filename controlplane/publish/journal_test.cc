@@ -89,6 +89,23 @@ TEST_F(JournalTest, GivesBackWhatWasAppended) {
   EXPECT_EQ(node->metadata.version, 2u);
 }
 
+TEST_F(JournalTest, KeepsWhichObjectItIs) {
+  auto journal = Open();
+  Transaction transaction;
+  transaction.manager = {"cli", 0};
+  transaction.upserts.push_back({.metadata = {.name = "n"}, .spec = Node{}});
+  transaction.upserts[0].metadata.uid = "abc";
+  Append(*journal, transaction);
+  transaction.upserts[0].metadata.labels["rack"] = "r1";
+  Append(*journal, transaction);
+  journal.reset();
+  Names();
+  const Object* node = read_.desired.FindObject({ObjectKind::kNode, "", "n"});
+  EXPECT_EQ(node->metadata.uid, "abc");
+  EXPECT_EQ(node->metadata.version, 2u);
+  EXPECT_EQ(node->metadata.created_version, 1u);
+}
+
 TEST_F(JournalTest, KeepsTheHighestEpochs) {
   auto journal = Open();
   Put(*journal, "a", 41);

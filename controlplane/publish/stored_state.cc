@@ -32,13 +32,14 @@ class Refusals {
   std::vector<Fault> faults_;
 };
 
-// Whether the two ask for the same; version and owner do not count.
+// Whether the two ask for the same; what the store sets does not count.
 bool SameRequest(const Object& a, const Object& b) {
   v1::Resource left = ToProto(a);
   v1::Resource right = ToProto(b);
   for (v1::Resource* resource : {&left, &right}) {
     resource->mutable_metadata()->clear_version();
     resource->mutable_metadata()->clear_owner();
+    resource->mutable_metadata()->clear_created_version();
   }
   return google::protobuf::util::MessageDifferencer::Equals(left, right);
 }
@@ -93,20 +94,32 @@ void CheckDelete(const Transaction& transaction, const ObjectKey& key,
   }
 }
 
+// Says since when the object is the one that it is.  Another uid is another
+// object, though nobody has told us that the first one was deleted.
+void SetCreation(const Object* present, uint64_t version, Metadata& metadata) {
+  metadata.created_version = version;
+  if (present == nullptr) return;
+  const Metadata& before = present->metadata;
+  if (!metadata.uid.empty() && metadata.uid != before.uid) return;
+  metadata.uid = before.uid;
+  metadata.created_version = before.created_version;
+}
+
 ObjectResult Upsert(const Transaction& transaction, const Object& wanted,
                     StoredState& state) {
   ObjectKey key = DesiredState::KeyOf(wanted);
   const Object* present = state.desired.FindObject(key);
+  Object object = wanted;
+  object.metadata.owner = transaction.manager.name;
+  object.metadata.version = state.transaction + 1;
+  SetCreation(present, object.metadata.version, object.metadata);
   if (present != nullptr &&
       present->metadata.owner == transaction.manager.name &&
-      SameRequest(*present, wanted)) {
+      SameRequest(*present, object)) {
     return {key, ObjectOutcome::kUnchanged, present->metadata.version};
   }
   ObjectOutcome outcome =
       present == nullptr ? ObjectOutcome::kCreated : ObjectOutcome::kUpdated;
-  Object object = wanted;
-  object.metadata.owner = transaction.manager.name;
-  object.metadata.version = state.transaction + 1;
   state.desired.Upsert(std::move(object));
   return {key, outcome, state.transaction + 1};
 }

@@ -54,6 +54,46 @@ TEST(StoredStateTest, TheCreatorOwnsAResource) {
   EXPECT_EQ(object->metadata.version, 1u);
 }
 
+// Each transaction of these tests has the number after that of the one before.
+const Metadata& PodMetadata(const StoredState& state) {
+  return state.desired.FindObject(PodKey("a"))->metadata;
+}
+
+TEST(StoredStateTest, AnUpdateKeepsWhenAResourceWasCreated) {
+  StoredState state;
+  ASSERT_TRUE(Change(Upsert("cli", MakePod("a")), state).ok());
+  EXPECT_EQ(PodMetadata(state).created_version, 1u);
+  Object claims = MakePod("a", "other");
+  claims.metadata.created_version = 77;
+  ASSERT_TRUE(Change(Upsert("cli", claims), state).ok());
+  EXPECT_EQ(PodMetadata(state).version, 2u);
+  EXPECT_EQ(PodMetadata(state).created_version, 1u);
+  ASSERT_TRUE(Change(Delete("cli", "a"), state).ok());
+  ASSERT_TRUE(Change(Upsert("cli", MakePod("a")), state).ok());
+  EXPECT_EQ(PodMetadata(state).created_version, 4u);
+}
+
+TEST(StoredStateTest, AnotherUidIsAnotherResource) {
+  StoredState state;
+  Object first = MakePod("a");
+  first.metadata.uid = "first";
+  ASSERT_TRUE(Change(Upsert("cli", first), state).ok());
+  // Without a uid it is the one that is there, uid and all.
+  absl::StatusOr<StateChange> same = Change(Upsert("cli", MakePod("a")), state);
+  ASSERT_TRUE(same.ok());
+  EXPECT_EQ(same->results[0].outcome, ObjectOutcome::kUnchanged);
+  ASSERT_TRUE(Change(Upsert("cli", MakePod("a", "x")), state).ok());
+  EXPECT_EQ(PodMetadata(state).uid, "first");
+  EXPECT_EQ(PodMetadata(state).created_version, 1u);
+  Object second = MakePod("a", "x");
+  second.metadata.uid = "second";
+  absl::StatusOr<StateChange> change = Change(Upsert("cli", second), state);
+  ASSERT_TRUE(change.ok());
+  EXPECT_EQ(change->results[0].outcome, ObjectOutcome::kUpdated);
+  EXPECT_EQ(PodMetadata(state).uid, "second");
+  EXPECT_EQ(PodMetadata(state).created_version, 3u);
+}
+
 TEST(StoredStateTest, AnotherManagerIsRefusedByNameUnlessForced) {
   StoredState state;
   ASSERT_TRUE(Change(Upsert("controller/a", MakePod("a")), state).ok());
