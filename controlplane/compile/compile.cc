@@ -11,6 +11,7 @@
 #include "controlplane/compile/changes.h"
 #include "controlplane/compile/pod_index.h"
 #include "controlplane/compile/policy_compiler.h"
+#include "controlplane/compile/policy_set_text.h"
 #include "controlplane/compile/port_compiler.h"
 #include "controlplane/compile/resolve.h"
 #include "controlplane/compile/rule_text.h"
@@ -23,31 +24,6 @@
 
 namespace vswitch {
 namespace {
-
-// What a policy set judges by, as text: numbers of sets may differ between
-// generations, this may not.
-std::string Describe(const PolicySetSpec& spec) {
-  std::string text = absl::StrCat(spec.default_precedence, "\n");
-  for (const PolicyEntry& entry : spec.entries) {
-    absl::StrAppend(&text, ToInt(entry.rule), " ", entry.precedence, " ",
-                    entry.any_peer ? "any" : "");
-    for (IdentityId id : entry.identities) {
-      absl::StrAppend(&text, " ", ToInt(id));
-    }
-    for (const CidrMatch& match : entry.cidrs) {
-      absl::StrAppend(&text, " ", match.cidr.ToString());
-      for (const IpPrefix& except : match.except) {
-        absl::StrAppend(&text, "-", except.ToString());
-      }
-    }
-    for (const TrafficMatch& match : entry.traffic) {
-      absl::StrAppend(&text, " ", static_cast<int>(match.protocol), "/",
-                      match.first, "-", match.last);
-    }
-    absl::StrAppend(&text, "\n");
-  }
-  return text;
-}
 
 template <typename Record>
 std::string BytesOf(const std::vector<Record>& records) {
@@ -169,12 +145,17 @@ class Compilation {
   // The endpoints of the host and of every pod that has a port, with the
   // policy sets of their identities.
   absl::Status CompileEndpoints() {
+    PeerIndex peers(desired_, pods_);
+    ASSIGN_OR_RETURN(PolicySources sources, CollectSources(desired_, pool_));
+    state_.warnings = EqualPriorityWarnings(sources);
     ASSIGN_OR_RETURN(PolicyCompiler policies,
-                     PolicyCompiler::Create(desired_, pods_));
-    catalog_.mutable_rules() = policies.rules();
+                     PolicyCompiler::Create(std::move(sources), peers));
+    catalog_.set_numbering(policies.numbering());
     for (const PodIdentity& identity : pods_.identities()) {
       IdentityInfo& info = catalog_.mutable_identities()[identity.id];
       info.ns = identity.ns;
+      info.namespace_labels = *identity.namespace_labels;
+      info.service_account = identity.service_account;
       info.labels = identity.labels;
       info.named_ports = identity.named_ports;
       info.text = IdentityLabelsText(identity.ns, identity.labels);
@@ -186,7 +167,7 @@ class Compilation {
     std::vector<EndpointRecord> endpoints(count);
     std::memset(static_cast<void*>(endpoints.data()), 0,
                 count * sizeof(EndpointRecord));
-    FillHost(endpoints[0]);
+    RETURN_IF_ERROR(FillHost(policies, endpoints[0]));
     for (const CompiledPort& port : ports_) {
       if (port.port->kind != PortResourceKind::kPod) continue;
       EndpointRecord& record = endpoints[ToInt(EndpointOfPort(port.id))];
@@ -200,23 +181,37 @@ class Compilation {
     return absl::OkStatus();
   }
 
-  void FillHost(EndpointRecord& record) const {
+  absl::Status FillHost(const PolicyCompiler& policies,
+                        EndpointRecord& record) {
     record.port = host_port_;
     record.is_host = 1;
     record.identity = kIdentityHost;
-    record.ingress = record.egress = kNoPolicySet;
-    record.shadow_ingress = record.shadow_egress = kNoPolicySet;
+    std::string host_port_name;
     for (const CompiledPort& port : ports_) {
-      if (port.id == host_port_) record.mac = port.record.peer_mac;
+      if (port.id != host_port_) continue;
+      record.mac = port.record.peer_mac;
+      host_port_name = port.metadata->name;
     }
+    const Object* node =
+        desired_.FindObject({ObjectKind::kNode, "", options_.node_name});
+    const Labels labels = node == nullptr ? Labels{} : node->metadata.labels;
+    auto recipe_of = [&](PolicyDirection direction, SetKind kind) {
+      return policies.HostRecipe(labels, direction, kind);
+    };
+    std::string text;
+    RETURN_IF_ERROR(AddSets(policies, recipe_of, record, text));
+    if (!host_port_name.empty()) {
+      state_.endpoint_policies[host_port_name] = std::move(text);
+    }
+    return absl::OkStatus();
   }
 
   absl::Status AddPolicies(const PolicyCompiler& policies,
                            const CompiledPort& port, EndpointRecord& record) {
     std::string& text = state_.endpoint_policies[port.metadata->name];
-    record.shadow_ingress = record.shadow_egress = kNoPolicySet;
     if (port.pod == nullptr) {
       // Closed both ways, by a set that allows nothing.
+      record.shadow_ingress = record.shadow_egress = kNoPolicySet;
       record.is_init = 1;
       ASSIGN_OR_RETURN(record.ingress, sets_.Add({}));
       record.egress = record.ingress;
@@ -224,21 +219,55 @@ class Compilation {
       return absl::OkStatus();
     }
     const PodIdentity& identity = pods_.identities()[port.pod->identity];
-    IdentityInfo& info = catalog_.mutable_identities()[identity.id];
-    record.ingress = record.egress = kNoPolicySet;
-    if (auto ingress = policies.Compile(identity, PolicyDirection::kIngress)) {
-      text = absl::StrCat("in ", Describe(ingress->spec));
-      ASSIGN_OR_RETURN(record.ingress, sets_.Add(std::move(ingress->spec)));
-      info.ingress_policies = std::move(ingress->isolating);
+    auto recipe_of = [&](PolicyDirection direction, SetKind kind) {
+      return policies.RecipeOf(identity, direction, kind);
+    };
+    return AddSets(policies, recipe_of, record, text);
+  }
+
+  // Adds the sets of the endpoint's identity, and to `text` what they judge by.
+  template <typename RecipeOf>
+  absl::Status AddSets(const PolicyCompiler& policies, RecipeOf recipe_of,
+                       EndpointRecord& record, std::string& text) {
+    IdentityInfo& info = catalog_.mutable_identities()[record.identity];
+    for (PolicyDirection direction :
+         {PolicyDirection::kIngress, PolicyDirection::kEgress}) {
+      bool ingress = direction == PolicyDirection::kIngress;
+      for (SetKind kind : {SetKind::kEnforced, SetKind::kShadow}) {
+        bool shadow = kind == SetKind::kShadow;
+        ASSIGN_OR_RETURN(KnownSet known,
+                         SetOf(policies, recipe_of(direction, kind)));
+        info.Of(direction, kind) = {.set = known.id, .sources = known.sources};
+        if (known.id != kNoPolicySet) {
+          absl::StrAppend(&text, shadow ? "shadow " : "",
+                          ingress ? "in " : "out ", known.text);
+        }
+        (shadow    ? ingress ? record.shadow_ingress : record.shadow_egress
+         : ingress ? record.ingress
+                   : record.egress) = known.id;
+      }
     }
-    if (auto egress = policies.Compile(identity, PolicyDirection::kEgress)) {
-      absl::StrAppend(&text, "out ", Describe(egress->spec));
-      ASSIGN_OR_RETURN(record.egress, sets_.Add(std::move(egress->spec)));
-      info.egress_policies = std::move(egress->isolating);
-    }
-    info.ingress = record.ingress;
-    info.egress = record.egress;
     return absl::OkStatus();
+  }
+
+  // A set in the table, with what it judges by.
+  struct KnownSet {
+    PolicySetId id = kNoPolicySet;
+    std::shared_ptr<const PolicySources> sources;
+    std::string text;
+  };
+  absl::StatusOr<KnownSet> SetOf(const PolicyCompiler& policies,
+                                 SetRecipe recipe) {
+    if (recipe.sources.empty()) return KnownSet{};
+    auto [it, inserted] = known_sets_.try_emplace(std::move(recipe));
+    KnownSet& known = it->second;
+    if (inserted) {
+      ASSIGN_OR_RETURN(PolicySetSpec spec, policies.Compile(it->first));
+      known.text = PolicySetText(spec);
+      known.sources = std::make_shared<const PolicySources>(it->first.sources);
+      ASSIGN_OR_RETURN(known.id, sets_.Add(std::move(spec)));
+    }
+    return known;
   }
 
   absl::Status CompileServiceTable() {
@@ -330,6 +359,8 @@ class Compilation {
   std::map<IpAddress, HostBinding> bindings_;
   std::vector<CompiledPort> ports_;
   PortId host_port_ = kNoPort;
+  SourcePool pool_;
+  std::map<SetRecipe, KnownSet> known_sets_;
   PolicyTableBuilder sets_;
 };
 

@@ -67,6 +67,8 @@ struct CompiledState {
   std::vector<IpAddress> changed_addresses;
 
   std::shared_ptr<const RuleCatalog> catalog;
+  // What is allowed but hardly meant, for whoever asked for this state.
+  std::vector<std::string> warnings;
 
   // What later compilations compare with.
   Settings settings{};

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controlplane/compile/near_miss.h"
+#include "controlplane/compile/rule_text.h"
 #include "dataplane/policy/policy_table.h"
 
 namespace vswitch {
@@ -42,8 +43,8 @@ DirectionExplanation ExplainDirection(const CompiledState& state,
   DirectionExplanation result;
   const IdentityInfo* info = state.catalog->FindIdentity(self);
   if (info == nullptr) return result;
-  PolicySetId set = ingress ? info->ingress : info->egress;
-  if (set == kNoPolicySet) return result;
+  const IdentityPolicies& policies = info->Of(direction, SetKind::kEnforced);
+  if (policies.set == kNoPolicySet) return result;
   const FlowKey& flow = judged.flow;
   PolicyQuery query{
       .peer = peer,
@@ -51,19 +52,26 @@ DirectionExplanation ExplainDirection(const CompiledState& state,
       .protocol = flow.protocol,
       .destination_port = flow.destination_port.ToHost(),
   };
-  PolicyVerdict verdict = Ask(state, set, query);
-  result.isolated = true;
+  PolicyVerdict verdict = Ask(state, policies.set, query);
   result.allowed = verdict.allowed;
   result.rule = verdict.rule;
-  result.isolating = ingress ? info->ingress_policies : info->egress_policies;
-  if (const RuleInfo* rule = state.catalog->FindRule(verdict.rule)) {
+  result.isolating = policies.Isolating(direction);
+  result.isolated = !result.isolating.empty();
+  result.policies = policies.Names();
+  if (auto rule = state.catalog->FindRule(verdict.rule)) {
     result.policy = rule->policy;
     result.rule_text = rule->text;
+    result.decided_by = RuleReference(*rule);
   }
   if (!result.allowed) {
-    const IdentityInfo* other = state.catalog->FindIdentity(peer);
     result.nearest_misses =
-        NearestMisses(desired, direction, *info, other, query, kMaxMisses);
+        NearestMisses(desired, *state.catalog,
+                      {.direction = direction,
+                       .self = info,
+                       .peer = state.catalog->FindIdentity(peer),
+                       .query = query,
+                       .rule = verdict.rule},
+                      kMaxMisses);
   }
   return result;
 }
@@ -74,32 +82,36 @@ std::string DeniedSummary(const Explanation& explanation, DropReason drop) {
   absl::string_view whose;
   if (!explanation.egress.allowed) {
     side = &explanation.egress;
-    whose = "egress isolated by ";
+    whose = "egress ";
   } else if (!explanation.ingress.allowed) {
     side = &explanation.ingress;
-    whose = "isolated by ";
   }
   if (drop != DropReason::kPolicyDenied || side == nullptr) {
     return absl::StrCat(summary, ", ", GetDropReasonInfo(drop).text);
   }
-  absl::StrAppend(&summary, ", ", whose, absl::StrJoin(side->isolating, ", "));
+  if (!side->decided_by.empty()) {
+    absl::StrAppend(&summary, ", ", whose, "denied by ", side->decided_by);
+  } else {
+    absl::StrAppend(&summary, ", ", whose, "isolated by ",
+                    absl::StrJoin(side->isolating, ", "));
+  }
   if (!side->nearest_misses.empty()) {
     absl::StrAppend(&summary, "; ", side->nearest_misses.front());
-  } else {
+  } else if (side->decided_by.empty()) {
     absl::StrAppend(&summary, "; no rule allows anything");
   }
   return summary;
 }
 
 std::string AllowedSummary(const Explanation& explanation) {
-  const DirectionExplanation& egress = explanation.egress;
-  const DirectionExplanation& ingress = explanation.ingress;
-  if (egress.isolated && ingress.isolated) {
-    return absl::StrCat("allowed by ", egress.policy, " (egress) and ",
-                        ingress.policy, " (ingress)");
+  const std::string& egress = explanation.egress.policy;
+  const std::string& ingress = explanation.ingress.policy;
+  if (!egress.empty() && !ingress.empty()) {
+    return absl::StrCat("allowed by ", egress, " (egress) and ", ingress,
+                        " (ingress)");
   }
-  if (egress.isolated) return absl::StrCat("allowed by ", egress.policy);
-  if (ingress.isolated) return absl::StrCat("allowed by ", ingress.policy);
+  if (!egress.empty()) return absl::StrCat("allowed by ", egress);
+  if (!ingress.empty()) return absl::StrCat("allowed by ", ingress);
   return "allowed: no policy isolates either side";
 }
 

@@ -6,6 +6,8 @@
 //   allowed by demo/backend-from-frontend
 //   denied: POLICY_DENIED, isolated by demo/backend-from-frontend; nearest rule
 //   wants role=frontend
+//   denied: POLICY_DENIED, denied by ClusterNetworkPolicy/x rule 2 (Deny) in
+//   tier Admin
 //
 // The verdict itself is the judge's; this only asks the policy table of the
 // same generation which side decided and compares peers with rules for the
@@ -39,10 +41,12 @@ struct JudgedFlow {
 struct DirectionExplanation {
   bool isolated = false;
   bool allowed = true;
-  RuleId rule = kNoRule;                    // that allowed it
-  std::string policy;                       // of the rule, "ns/name"
-  std::string rule_text;                    // "from pods role=frontend on..."
-  std::vector<std::string> isolating;       // policies, "ns/name"
+  RuleId rule = kNoRule;   // that decided; kNoRule: none matched
+  std::string policy;      // of the rule, as RuleInfo::policy
+  std::string rule_text;   // "from role=frontend on TCP 80"
+  std::string decided_by;  // "ClusterNetworkPolicy/x rule 2 (Deny) in tier ..."
+  std::vector<std::string> isolating;       // policies
+  std::vector<std::string> policies;        // all that have a say
   std::vector<std::string> nearest_misses;  // the nearest one first
 };
 

@@ -3,11 +3,11 @@
 #include "controlplane/compile/near_miss.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "controlplane/compile/policy_compiler.h"
+#include "controlplane/compile/peer_index.h"
 #include "controlplane/compile/rule_text.h"
 
 namespace vswitch {
@@ -26,59 +26,76 @@ struct Miss {
   bool about_peer = false;
 };
 
+// The identity as selectors see it; an address outside has no labels at all.
+PodIdentity AsPod(const IdentityInfo* info, const Labels& no_labels) {
+  if (info == nullptr) return {.namespace_labels = &no_labels};
+  return {.ns = info->ns,
+          .namespace_labels = &info->namespace_labels,
+          .service_account = info->service_account,
+          .labels = info->labels,
+          .named_ports = info->named_ports};
+}
+
+bool Inside(const CidrMatch& match, const PolicyQuery& query) {
+  if (match.outside_only && query.peer != kIdentityWorld) return false;
+  return match.cidr.Contains(query.peer_address) &&
+         std::none_of(match.except.begin(), match.except.end(),
+                      [&query](const IpPrefix& except) {
+                        return except.Contains(query.peer_address);
+                      });
+}
+
 class MissFinder {
  public:
-  MissFinder(const DesiredState& desired, PolicyDirection direction,
-             const IdentityInfo& self, const IdentityInfo* peer,
-             const PolicyQuery& query)
+  MissFinder(const DesiredState& desired, const RuleCatalog& catalog,
+             const DeniedFlow& denied)
       : desired_(desired),
-        direction_(direction),
-        self_(self),
-        peer_(peer),
-        query_(query) {
-    if (peer_ == nullptr || peer_->ns.empty()) return;
-    peer_namespace_labels_[std::string(kNamespaceNameLabel)] = peer_->ns;
-    const Object* object =
-        desired_.FindObject({ObjectKind::kNamespace, "", peer_->ns});
-    if (object == nullptr) return;
-    for (const auto& [key, value] : object->metadata.labels) {
-      peer_namespace_labels_[key] = value;
-    }
-  }
+        denied_(denied),
+        query_(denied.query),
+        self_(AsPod(denied.self, no_labels_)),
+        peer_(AsPod(denied.peer, no_labels_)),
+        decided_(catalog.numbering().Find(denied.rule)) {}
 
   std::vector<Miss> Find() {
     std::vector<Miss> misses;
-    desired_.ForEach<NetworkPolicy>(
-        [&](const Metadata& metadata, const NetworkPolicy& policy) {
-          bool ingress = direction_ == PolicyDirection::kIngress;
-          bool isolates =
-              ingress ? policy.isolates_ingress : policy.isolates_egress;
-          if (!isolates || metadata.ns != self_.ns ||
-              !policy.pod_selector.Matches(self_.labels)) {
-            return;
-          }
-          const auto& rules = ingress ? policy.ingress : policy.egress;
-          for (size_t i = 0; i < rules.size(); ++i) {
-            Miss miss = MissOf(metadata.ns, rules[i]);
-            miss.rule =
-                absl::StrCat("rule ", i + 1, " of ", QualifiedName(metadata));
-            misses.push_back(std::move(miss));
-          }
-        });
+    const IdentityPolicies& policies =
+        denied_.self->Of(denied_.direction, SetKind::kEnforced);
+    if (policies.sources == nullptr) return misses;
+    for (const auto& source : *policies.sources) {
+      for (const SourceRule& rule : source->Of(denied_.direction).rules) {
+        if (Decides(*source, rule)) return Sorted(std::move(misses));
+        if (rule.action != RuleAction::kAllow) continue;
+        Miss miss = MissOf(source->key.ns, rule);
+        miss.rule = absl::StrCat("rule ", rule.index, " of ", source->Name());
+        misses.push_back(std::move(miss));
+      }
+    }
+    return Sorted(std::move(misses));
+  }
+
+ private:
+  static std::vector<Miss> Sorted(std::vector<Miss> misses) {
     std::stable_sort(
         misses.begin(), misses.end(),
         [](const Miss& a, const Miss& b) { return a.lacks < b.lacks; });
     return misses;
   }
 
- private:
-  Miss MissOf(const std::string& policy_ns, const NetworkPolicyRule& rule) {
-    Lack peer;
-    for (size_t i = 0; i < rule.peers.size(); ++i) {
-      Lack lack = PeerLack(policy_ns, rule.peers[i]);
-      if (i == 0 || lack.count < peer.count) peer = std::move(lack);
+  // Whether what denied the flow is this rule, or stronger than it.  Sources
+  // come strongest first; within the tier of NetworkPolicies any deny beats all
+  // that allow.
+  bool Decides(const PolicySource& source, const SourceRule& rule) const {
+    if (!decided_.has_value()) {
+      return source.tier < PolicyTier::kNetworkPolicy;
     }
-    Lack port = PortLack(rule);
+    PolicyTier tier = decided_->source->tier;
+    if (source.tier != tier) return source.tier < tier;
+    return tier == PolicyTier::kNetworkPolicy || decided_->rule == &rule;
+  }
+
+  Miss MissOf(const std::string& policy_ns, const SourceRule& rule) const {
+    Lack peer = PeerLack(policy_ns, *rule.peers);
+    Lack port = PortLack(rule.traffic.get());
     Miss miss{.lacks = peer.count + port.count, .about_peer = peer.count != 0};
     if (peer.count == 0) {
       miss.text = absl::StrCat("would have matched on ", port.wanted);
@@ -90,28 +107,42 @@ class MissFinder {
     return miss;
   }
 
-  static void AddUnmet(const LabelSelector& selector, const Labels& labels,
-                       std::vector<std::string>& unmet) {
-    for (const LabelRequirement& requirement : selector.requirements) {
-      if (!requirement.Matches(labels)) unmet.push_back(requirement.ToString());
+  Lack PeerLack(const std::string& policy_ns, const SourcePeers& peers) const {
+    Lack nearest{.count = 1, .wanted = PeersText(peers, policy_ns)};
+    if (peers.any_peer &&
+        std::find(peers.excluded.begin(), peers.excluded.end(), query_.peer) ==
+            peers.excluded.end()) {
+      return {};
     }
+    if (std::find(peers.reserved.begin(), peers.reserved.end(), query_.peer) !=
+        peers.reserved.end()) {
+      return {};
+    }
+    std::vector<CidrMatch> cidrs = peers.cidrs;
+    AddObjectAddresses(desired_, peers, cidrs);
+    for (const CidrMatch& match : cidrs) {
+      if (Inside(match, query_)) return {};
+    }
+    if (cidrs.size() == 1 && peers.cidrs.size() == 1) {
+      nearest.wanted = absl::StrCat("an address in ", CidrText(cidrs[0]));
+    }
+    for (size_t i = 0; i < peers.pods.size(); ++i) {
+      Lack lack = PredicateLack(peers.pods[i]);
+      bool only = i == 0 && cidrs.empty() && peers.reserved.empty();
+      if (only || lack.count < nearest.count) nearest = std::move(lack);
+    }
+    return nearest;
   }
 
-  Lack PeerLack(const std::string& policy_ns,
-                const NetworkPolicyPeer& peer) const {
-    if (peer.ip_block.has_value()) return BlockLack(peer);
-    bool is_pod = peer_ != nullptr && !peer_->ns.empty();
-    const Labels no_labels;
+  Lack PredicateLack(const IdentityPredicate& predicate) const {
+    bool is_pod = !peer_.ns.empty();
+    if (!is_pod && predicate.MatchesReserved(query_.peer)) return {};
     std::vector<std::string> pod_unmet, namespace_unmet;
-    if (peer.pod_selector.has_value()) {
-      AddUnmet(*peer.pod_selector, is_pod ? peer_->labels : no_labels,
-               pod_unmet);
-    }
-    if (peer.namespace_selector.has_value()) {
-      AddUnmet(*peer.namespace_selector, peer_namespace_labels_,
-               namespace_unmet);
-    } else if (!is_pod || peer_->ns != policy_ns) {
-      namespace_unmet.push_back(policy_ns);
+    for (const LabelTerm& term : predicate.terms) {
+      if (Meets(term, peer_)) continue;
+      bool about_namespace = term.origin == LabelOrigin::kNamespace ||
+                             term.origin == LabelOrigin::kNamespaceName;
+      (about_namespace ? namespace_unmet : pod_unmet).push_back(TermText(term));
     }
     Lack lack{.count = static_cast<uint32_t>(pod_unmet.size() +
                                              namespace_unmet.size())};
@@ -128,65 +159,43 @@ class MissFinder {
     return lack;
   }
 
-  Lack BlockLack(const NetworkPolicyPeer& peer) const {
-    const IpBlock& block = *peer.ip_block;
-    bool inside = block.cidr.Contains(query_.peer_address) &&
-                  std::none_of(block.except.begin(), block.except.end(),
-                               [this](const IpPrefix& except) {
-                                 return except.Contains(query_.peer_address);
-                               });
-    if (inside) return {};
-    return {.count = 1,
-            .wanted = absl::StrCat("an address in ", PeerText(peer))};
-  }
-
-  Lack PortLack(const NetworkPolicyRule& rule) const {
-    if (rule.ports.empty()) return {};
-    std::vector<std::string> wanted;
-    for (const NetworkPolicyPort& port : rule.ports) {
-      if (PortMatches(port)) return {};
-      wanted.push_back(PortText(port));
+  Lack PortLack(const SourceTraffic* traffic) const {
+    if (traffic == nullptr) return {};
+    for (const TrafficMatch& match : traffic->matches) {
+      if (match.protocol == query_.protocol &&
+          query_.destination_port >= match.first &&
+          query_.destination_port <= match.last) {
+        return {};
+      }
     }
-    return {.count = 1, .wanted = absl::StrJoin(wanted, " or ")};
-  }
-
-  bool PortMatches(const NetworkPolicyPort& port) const {
-    if (port.protocol != query_.protocol) return false;
-    uint16_t asked = query_.destination_port;
-    if (!port.port_name.empty()) {
-      const IdentityInfo* owner =
-          direction_ == PolicyDirection::kIngress ? &self_ : peer_;
-      if (owner == nullptr) return false;
-      return std::any_of(owner->named_ports.begin(), owner->named_ports.end(),
-                         [&](const ContainerPort& named) {
-                           return named.name == port.port_name &&
-                                  named.protocol == port.protocol &&
-                                  named.port == asked;
-                         });
+    const PodIdentity& owner =
+        denied_.direction == PolicyDirection::kIngress ? self_ : peer_;
+    for (const NamedPort& port : traffic->names) {
+      if (port.protocol == query_.protocol &&
+          NumberOf(owner, port) == query_.destination_port) {
+        return {};
+      }
     }
-    if (!port.port.has_value()) return true;
-    return asked >= *port.port && asked <= port.end_port.value_or(*port.port);
+    return {.count = 1, .wanted = TrafficText(traffic)};
   }
 
   const DesiredState& desired_;
-  PolicyDirection direction_;
-  const IdentityInfo& self_;
-  const IdentityInfo* peer_;
+  const DeniedFlow& denied_;
   const PolicyQuery& query_;
-  Labels peer_namespace_labels_;
+  const Labels no_labels_;
+  PodIdentity self_;
+  PodIdentity peer_;
+  std::optional<NumberedRule> decided_;
 };
 
 }  // namespace
 
 std::vector<std::string> NearestMisses(const DesiredState& desired,
-                                       PolicyDirection direction,
-                                       const IdentityInfo& self,
-                                       const IdentityInfo* peer,
-                                       const PolicyQuery& query,
+                                       const RuleCatalog& catalog,
+                                       const DeniedFlow& denied,
                                        size_t max_count) {
   std::vector<std::string> texts;
-  for (const Miss& miss :
-       MissFinder(desired, direction, self, peer, query).Find()) {
+  for (const Miss& miss : MissFinder(desired, catalog, denied).Find()) {
     if (texts.size() == max_count) break;
     bool nearest = texts.empty() && miss.about_peer;
     texts.push_back(

@@ -1,88 +1,78 @@
 // controlplane/compile/policy_compiler.h
 //
-// PolicyCompiler: the NetworkPolicies that select an identity, as one policy
-// set for each direction that they isolate.
+// PolicyCompiler: the policies of all kinds, and the recipe of each subject's
+// policy sets (set_compiler.h): the enforced set, and the shadow set, which is
+// what the enforced and the shadow policies together would make of it.
 //
-// Selectors become lists of identities, named ports become numbers: on ingress
-// those of the isolated pod, on egress those of each peer (NP-15).  The numbers
-// NP-n are the rules that policy_semantics_test.cc lists.
+//   ASSIGN_OR_RETURN(PolicySources sources, CollectSources(desired, pool));
+//   ASSIGN_OR_RETURN(PolicyCompiler policies,
+//                    PolicyCompiler::Create(std::move(sources), peers));
+//   SetRecipe recipe = policies.RecipeOf(identity, direction, enforced);
+//   if (!recipe.sources.empty()) ...policies.Compile(recipe)...
 //
 // Control thread only.
 
 #ifndef VSWITCH_CONTROLPLANE_COMPILE_POLICY_COMPILER_H_
 #define VSWITCH_CONTROLPLANE_COMPILE_POLICY_COMPILER_H_
 
-#include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "controlplane/compile/pod_index.h"
+#include "controlplane/compile/peer_index.h"
+#include "controlplane/compile/policy_source.h"
 #include "controlplane/compile/rule_catalog.h"
+#include "controlplane/compile/rule_numbering.h"
+#include "controlplane/compile/set_compiler.h"
+#include "controlplane/compile/source_pool.h"
+#include "controlplane/compile/subject_index.h"
 #include "controlplane/model/desired_state.h"
-#include "dataplane/policy/policy_set.h"
 
 namespace vswitch {
 
+// The sources of every policy, in the order of their keys.  INVALID_ARGUMENT
+// for a policy that has no meaning, naming object and field.
+absl::StatusOr<PolicySources> CollectSources(const DesiredState& desired,
+                                             SourcePool& pool);
+
 class PolicyCompiler {
  public:
-  // Resolves every policy's peers.  INVALID_ARGUMENT for a policy that has no
-  // meaning, naming the field.  `index` must outlive the compiler.
-  static absl::StatusOr<PolicyCompiler> Create(const DesiredState& desired,
-                                               const PodIndex& index);
+  // `peers` must outlive the compiler.
+  static absl::StatusOr<PolicyCompiler> Create(PolicySources sources,
+                                               const PeerIndex& peers);
 
-  struct Result {
-    PolicySetSpec spec;
-    std::vector<std::string> isolating;  // policies, "ns/name"
-  };
-  // Returns nullopt when no policy isolates the identity in that direction.
-  std::optional<Result> Compile(const PodIdentity& identity,
-                                PolicyDirection direction) const;
+  // A recipe without sources: there is no such set.  There is a shadow set only
+  // where a shadow policy has a say.
+  SetRecipe RecipeOf(const PodIdentity& identity, PolicyDirection direction,
+                     SetKind kind) const;
+  // The same for the local node itself, whose Node has these labels.
+  SetRecipe HostRecipe(const Labels& node_labels, PolicyDirection direction,
+                       SetKind kind) const;
 
-  // The rules of all policies.
-  const absl::flat_hash_map<RuleId, RuleInfo>& rules() const { return rules_; }
+  absl::StatusOr<PolicySetSpec> Compile(const SetRecipe& recipe) const {
+    return CompileRecipe(recipe, numbering_, *peers_);
+  }
+  const RuleNumbering& numbering() const { return numbering_; }
 
  private:
-  struct ResolvedRule {
-    RuleId id;
-    bool any_peer = false;
-    std::vector<const PodIdentity*> identities;
-    std::vector<CidrMatch> cidrs;
-    const std::vector<NetworkPolicyPort>* ports;
-  };
-  struct ResolvedPolicy {
-    std::string name;  // "ns/name"
-    std::string ns;
-    const NetworkPolicy* policy;
-    std::vector<ResolvedRule> ingress;
-    std::vector<ResolvedRule> egress;
-  };
+  PolicyCompiler(PolicySources sources, RuleNumbering numbering,
+                 const PeerIndex& peers)
+      : sources_(std::make_unique<const PolicySources>(std::move(sources))),
+        numbering_(std::move(numbering)),
+        subjects_(*sources_),
+        peers_(&peers) {}
 
-  explicit PolicyCompiler(const PodIndex& index) : index_(&index) {}
-  absl::Status AddPolicy(const Metadata& metadata, const NetworkPolicy& policy);
-  absl::StatusOr<ResolvedRule> Resolve(const ResolvedPolicy& policy,
-                                       PolicyDirection direction,
-                                       uint32_t index,
-                                       const NetworkPolicyRule& rule);
-  RuleId NumberRule(RuleInfo info);
-  void AppendIngress(const ResolvedRule& rule, const PodIdentity& identity,
-                     PolicySetSpec& spec) const;
-  void AppendEgress(const ResolvedRule& rule, PolicySetSpec& spec) const;
-
-  const PodIndex* index_;
-  std::vector<ResolvedPolicy> policies_;
-  absl::flat_hash_map<RuleId, RuleInfo> rules_;
+  // Stays where it is when the compiler is moved.
+  std::unique_ptr<const PolicySources> sources_;
+  RuleNumbering numbering_;
+  SubjectIndex subjects_;
+  const PeerIndex* peers_;
 };
 
-// Whether `policy`, of namespace `ns`, selects the identity.
-bool Selects(const NetworkPolicy& policy, const std::string& ns,
-             const PodIdentity& identity);
-// Whether the peer's selectors match the identity; false for an ipBlock.
-bool PeerSelects(const NetworkPolicyPeer& peer, const std::string& policy_ns,
-                 const PodIdentity& identity);
+// Says which ClusterNetworkPolicies have one tier and priority and can be about
+// one pod: their names decide then.  In order of `sources`.
+std::vector<std::string> EqualPriorityWarnings(const PolicySources& sources);
 
 }  // namespace vswitch
 

@@ -2,17 +2,63 @@
 
 #include "controlplane/compile/rule_catalog.h"
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
+#include "controlplane/compile/rule_text.h"
 
 namespace vswitch {
+namespace {
 
-const char* ToString(PolicyDirection direction) {
-  return direction == PolicyDirection::kIngress ? "ingress" : "egress";
+RuleInfo InfoOf(const NumberedRule& numbered) {
+  const PolicySource& source = *numbered.source;
+  const SourceRule& rule = *numbered.rule;
+  bool ingress = rule.section == RuleSection::kIngress ||
+                 rule.section == RuleSection::kIngressDeny;
+  RuleInfo info{.policy = source.Name(),
+                .kind = source.key.kind,
+                .tier = source.tier,
+                .direction = ingress ? PolicyDirection::kIngress
+                                     : PolicyDirection::kEgress,
+                .section = ToString(rule.section),
+                .index = rule.index,
+                .action = rule.action,
+                .attributes = source.attributes,
+                .text = RuleText(source, rule)};
+  if (source.one_of_many) {
+    info.section = absl::StrCat("specs[", source.key.spec, "].", info.section);
+  }
+  return info;
 }
 
-const RuleInfo* RuleCatalog::FindRule(RuleId id) const {
-  auto found = rules_.find(id);
-  return found == rules_.end() ? nullptr : &found->second;
+}  // namespace
+
+std::vector<std::string> IdentityPolicies::Names() const {
+  std::set<std::string> names;
+  if (sources == nullptr) return {};
+  for (const auto& source : *sources) names.insert(source->Name());
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> IdentityPolicies::Isolating(
+    PolicyDirection direction) const {
+  std::set<std::string> names;
+  if (sources == nullptr) return {};
+  for (const auto& source : *sources) {
+    if (source->Of(direction).isolates) names.insert(source->Name());
+  }
+  return {names.begin(), names.end()};
+}
+
+std::optional<RuleInfo> RuleCatalog::FindRule(RuleId id) const {
+  if (id == kLocalNodeRule) {
+    return RuleInfo{.policy = "the local node",
+                    .tier = PolicyTier::kLocalNode,
+                    .text = "a pod's own node may always reach it"};
+  }
+  std::optional<NumberedRule> numbered = numbering_.Find(id);
+  if (!numbered.has_value()) return std::nullopt;
+  return InfoOf(*numbered);
 }
 
 const IdentityInfo* RuleCatalog::FindIdentity(IdentityId id) const {

@@ -4,11 +4,11 @@
 // the policy it came from, IdentityId to the labels it stands for and the
 // policies that isolate it, a service's number to its name and port.
 //
-// A rule's number is the hash of its name, so it stays the same from generation
-// to generation: a drop record or a connection of an older generation is still
-// named rightly, unless the rule is gone.
+// A rule's number comes from its policy's name (rule_numbering.h), so it stays
+// the same from generation to generation: a drop record or a connection of an
+// older generation is still named rightly, unless the rule is gone.
 //
-//   if (const RuleInfo* rule = catalog.FindRule(verdict.rule)) ...rule->policy
+//   if (auto rule = catalog.FindRule(verdict.rule)) ...rule->policy
 //
 // Immutable after compilation: any thread.
 
@@ -16,46 +16,69 @@
 #define VSWITCH_CONTROLPLANE_COMPILE_RULE_CATALOG_H_
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "controlplane/compile/policy_source.h"
+#include "controlplane/compile/rule_numbering.h"
 #include "controlplane/model/labels.h"
 #include "controlplane/model/objects.h"
 #include "dataplane/base/ids.h"
 
 namespace vswitch {
 
-enum class PolicyDirection : uint8_t { kIngress, kEgress };
-
-// Returns "ingress" or "egress".
-const char* ToString(PolicyDirection direction);
-
 struct RuleInfo {
-  std::string policy;  // "demo/backend-from-frontend"
+  std::string policy;  // "demo/backend-from-frontend", "ClusterNetworkPolicy/x"
+  PolicyKind kind = PolicyKind::kNetworkPolicy;
+  PolicyTier tier = PolicyTier::kNetworkPolicy;  // kLocalNode: no policy's rule
   PolicyDirection direction = PolicyDirection::kIngress;
-  uint32_t index = 0;  // of the rule within its policy and direction, from 1
-  std::string text;    // "from pods role=frontend on TCP 80"
+  std::string section;  // "ingress", "egressDeny", "specs[1].ingress"
+  uint32_t index = 0;   // of the rule within its section, from 1
+  RuleAction action = RuleAction::kAllow;
+  PolicyAttributes attributes;  // the mode among them
+  std::string text;             // "from role=frontend on TCP 80"
 };
 
-// The rule that lets a pod's own node reach it; in every ingress set.
-inline constexpr RuleId kLocalNodeRule{0};
+enum class SetKind : uint8_t { kEnforced, kShadow };
+
+// The policies of an identity in one direction.
+struct IdentityPolicies {
+  PolicySetId set = kNoPolicySet;
+  // That have a say, strongest first; nullptr: none.
+  std::shared_ptr<const PolicySources> sources;
+
+  // Returns the names of those policies, and of those that isolate; sorted.
+  std::vector<std::string> Names() const;
+  std::vector<std::string> Isolating(PolicyDirection direction) const;
+};
 
 struct IdentityInfo {
   std::string ns;  // empty for reserved identities
+  Labels namespace_labels;
+  std::string service_account;
   Labels labels;
   std::vector<ContainerPort> named_ports;
   std::string text;  // "demo: role=frontend", "world"
-  PolicySetId ingress = kNoPolicySet;
-  PolicySetId egress = kNoPolicySet;
-  std::vector<std::string> ingress_policies;  // that isolate it, "ns/name"
-  std::vector<std::string> egress_policies;
+  // By direction, then by SetKind.
+  IdentityPolicies policies[2][2];
+
+  const IdentityPolicies& Of(PolicyDirection direction, SetKind kind) const {
+    return policies[static_cast<int>(direction)][static_cast<int>(kind)];
+  }
+  IdentityPolicies& Of(PolicyDirection direction, SetKind kind) {
+    return policies[static_cast<int>(direction)][static_cast<int>(kind)];
+  }
 };
 
 class RuleCatalog {
  public:
-  // Return nullptr if unknown.
-  const RuleInfo* FindRule(RuleId id) const;
+  // Returns nullopt if unknown.
+  std::optional<RuleInfo> FindRule(RuleId id) const;
+  // Returns nullptr if unknown.
   const IdentityInfo* FindIdentity(IdentityId id) const;
   // Returns the text of an identity, or "identity N".
   std::string IdentityText(IdentityId id) const;
@@ -63,11 +86,13 @@ class RuleCatalog {
   // Returns "demo/backend:80", or "service N".
   std::string ServiceText(uint32_t service) const;
 
-  const absl::flat_hash_map<RuleId, RuleInfo>& rules() const { return rules_; }
+  const RuleNumbering& numbering() const { return numbering_; }
   const absl::flat_hash_map<IdentityId, IdentityInfo>& identities() const {
     return identities_;
   }
-  absl::flat_hash_map<RuleId, RuleInfo>& mutable_rules() { return rules_; }
+  void set_numbering(RuleNumbering numbering) {
+    numbering_ = std::move(numbering);
+  }
   absl::flat_hash_map<IdentityId, IdentityInfo>& mutable_identities() {
     return identities_;
   }
@@ -76,7 +101,7 @@ class RuleCatalog {
   }
 
  private:
-  absl::flat_hash_map<RuleId, RuleInfo> rules_;
+  RuleNumbering numbering_;
   absl::flat_hash_map<IdentityId, IdentityInfo> identities_;
   absl::flat_hash_map<uint32_t, std::string> services_;
 };

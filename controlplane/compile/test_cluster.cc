@@ -68,8 +68,8 @@ TestVerdict CompiledTables::Judge(const TestFlow& flow) const {
 }
 
 std::string CompiledTables::PolicyOf(RuleId rule) const {
-  const RuleInfo* info = state_.catalog->FindRule(rule);
-  return info == nullptr ? "" : info->policy;
+  auto info = state_.catalog->FindRule(rule);
+  return info.has_value() ? info->policy : "";
 }
 
 TestCluster::TestCluster() {

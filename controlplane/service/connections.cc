@@ -105,7 +105,7 @@ v1::Connection Describe(const ConnectionInfo& info, const Names& names,
   result.set_state(std::string(ConnectionStateName(info.state)));
   // What is denied makes no entry.
   result.set_allowed(true);
-  if (const RuleInfo* rule = catalog.FindRule(judgement.rule)) {
+  if (std::optional<RuleInfo> rule = catalog.FindRule(judgement.rule)) {
     result.set_policy(rule->policy);
   }
   if (record.service != ConnectionRecord::kNoService) {

@@ -3,6 +3,7 @@
 #include "controlplane/service/observe_service.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -99,7 +100,7 @@ v1::DropRecord ToProto(const DropEntry& entry, const Names& names) {
   *record.mutable_destination() =
       names.Peer(event.key.destination, event.destination_identity);
   record.set_generation(event.generation);
-  if (const RuleInfo* rule = catalog.FindRule(event.rule)) {
+  if (std::optional<RuleInfo> rule = catalog.FindRule(event.rule)) {
     record.set_policy(rule->policy);
     record.set_rule(absl::StrCat(ToString(rule->direction), " rule ",
                                  rule->index, ": ", rule->text));
