@@ -23,6 +23,7 @@
 #include <type_traits>
 
 #include "absl/strings/string_view.h"
+#include "dataplane/base/denial.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
 
@@ -70,7 +71,17 @@ absl::string_view DeleteReasonName(DeleteReason reason);  // "timeout"
 // two thousand million generations bring: judge again.
 inline constexpr uint32_t kNeverJudged = 0xffffffff;
 
-// What the first-packet path found out about a connection.
+// What Judgement::notes may hold.
+enum JudgementNote : uint8_t {
+  // The end does not know yet that the connection was cut, and is to be told.
+  kTellSource = 1,
+  kTellDestination = 2,
+  kShadowDenied = 4,  // allowed, but shadow policies would deny it
+};
+
+// What the first-packet path found out about a connection.  The epochs are
+// those of the bindings of the two addresses (tables/identity_table.h): an
+// address that went to another pod is another end.
 struct Judgement {
   uint32_t generation = 0;                        // judged in: its low 32 bits
   IdentityId source_identity = kIdentityUnknown;  // of the original source
@@ -80,10 +91,15 @@ struct Judgement {
   RuleId rule = kNoRule;
   // Where the packets of each direction leave, by FlowDirection.
   std::array<PortId, 2> out_port{kNoPort, kNoPort};
+  uint32_t source_epoch : 24 = 0;
+  uint32_t notes : 8 = 0;  // of JudgementNote
+  uint32_t destination_epoch : 24 = 0;
+  // What a sender is told when the connection is denied.
+  DenyResponse deny_response : 8 = DenyResponse::kSilent;
 
   friend bool operator==(const Judgement&, const Judgement&) = default;
 };
-static_assert(sizeof(Judgement) == 28);
+static_assert(sizeof(Judgement) == 36);
 
 // One entry as it lies in memory.  No padding.
 struct ConnectionRecord {
@@ -127,7 +143,7 @@ struct ConnectionRecord {
              Key(FlowDirection::kOriginal));
   }
 };
-static_assert(sizeof(ConnectionRecord) == 112);
+static_assert(sizeof(ConnectionRecord) == 120);
 static_assert(std::is_trivially_copyable_v<ConnectionRecord>);
 
 inline constexpr uint32_t kNoConnection = 0xffffffff;

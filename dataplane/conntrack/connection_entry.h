@@ -63,7 +63,6 @@ struct alignas(64) ConnectionEntry {
   Atomic<uint32_t> version;              // odd while somebody writes `words`
   Atomic<uint32_t> state;                // EntryState
   Atomic<uint64_t> words[kRecordWords];  // a ConnectionRecord
-  uint64_t reserved;
 };
 
 // The counts of one direction: one writer, the worker that the direction's

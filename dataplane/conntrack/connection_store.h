@@ -12,7 +12,7 @@
 // Writers of a bucket exclude each other by its writer bit and take the bits
 // of all buckets that they need in ascending order; readers do not look at it.
 //
-// Entries.  An entry is 14 words behind a sequence number (`version`), odd
+// Entries.  An entry is 15 words behind a sequence number (`version`), odd
 // while words are written: a reader copies the words and takes the copy only
 // if the number was even and did not change.  `state` has the life of the
 // entry, its connection state and its incarnation:

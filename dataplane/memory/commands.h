@@ -18,6 +18,7 @@
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/base/policy_direction.h"
 
 namespace vswitch {
 
@@ -81,25 +82,27 @@ struct Reply {
   uint64_t flushed_count;
 };
 
-enum class EventKind : uint8_t { kDrop };
+// kShadow: the first packet of a connection that passes, but that shadow
+// policies would deny.
+enum class EventKind : uint8_t { kDrop, kShadow };
 
 inline constexpr uint32_t kEventPacketBytes = 128;
 
-// One dropped packet, sampled.
+// One packet that was dropped, or would have been; sampled.
 struct Event {
   uint64_t time_ns;  // of the worker's clock (CLOCK_MONOTONIC)
   Generation generation;
   EventKind kind;
-  DropReason reason;
-  PortId port;  // that the drop is charged to
-  RuleId rule;
+  DropReason reason;  // kNone for kShadow
+  PortId port;        // that the drop is charged to; of kShadow: it came in by
+  RuleId rule;        // that denies; kNoRule: none allows
   IdentityId source_identity;
   IdentityId destination_identity;
-  FlowKey key;
+  FlowKey key;  // of kShadow: as policies see it, behind a translation
   uint32_t packet_bytes;    // of the whole frame
   uint16_t captured_bytes;  // at most kEventPacketBytes
   WorkerId worker;
-  uint8_t reserved;
+  PolicyDirection direction;          // of kShadow: whose shadow set denies
   uint8_t packet[kEventPacketBytes];  // its first bytes
 };
 

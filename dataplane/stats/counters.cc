@@ -110,6 +110,11 @@ WorkerTotals CounterView::SumWorkers() const {
     totals.policy_cached_allow += row.policy_cached_allow.value();
     totals.policy_cached_deny += row.policy_cached_deny.value();
     totals.policy_interrupted += row.policy_interrupted.value();
+    totals.policy_kept += row.policy_kept.value();
+    totals.policy_shadow_denied += row.policy_shadow_denied.value();
+    totals.policy_shadow_suppressed += row.policy_shadow_suppressed.value();
+    totals.resets_sent += row.resets_sent.value();
+    totals.resets_suppressed += row.resets_suppressed.value();
     totals.connections_inserted += row.connections_inserted.value();
     for (uint32_t end = 0; end < kConnectionEndCount; ++end) {
       totals.connections_deleted[end] += row.connections_deleted[end].value();

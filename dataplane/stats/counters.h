@@ -95,6 +95,12 @@ struct alignas(64) WorkerCounters {
   Counter policy_cached_allow;
   Counter policy_cached_deny;
   Counter policy_interrupted;  // by a kill of the dataplane
+  Counter policy_kept;  // denied by a change, but of a connection that is kept
+  Counter policy_shadow_denied;  // connections that only shadow policies deny
+  Counter policy_shadow_suppressed;  // of those: events lost by sampling
+
+  Counter resets_sent;        // TCP resets in answer to a denial
+  Counter resets_suppressed;  // due, but against the rules or the limit
 
   Counter connections_inserted;
   Counter connections_deleted[kConnectionEndCount];
@@ -170,6 +176,11 @@ struct WorkerTotals {
   uint64_t policy_cached_allow = 0;
   uint64_t policy_cached_deny = 0;
   uint64_t policy_interrupted = 0;
+  uint64_t policy_kept = 0;
+  uint64_t policy_shadow_denied = 0;
+  uint64_t policy_shadow_suppressed = 0;
+  uint64_t resets_sent = 0;
+  uint64_t resets_suppressed = 0;
   uint64_t connections_inserted = 0;
   uint64_t connections_deleted[kConnectionEndCount] = {};
   uint64_t events_suppressed = 0;
