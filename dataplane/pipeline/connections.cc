@@ -73,6 +73,18 @@ bool Reopens(const PacketMeta& meta, const ConnectionView& view) {
              TrackAction::kReopen;
 }
 
+// Returns why a packet of a connection that was cut goes no further.
+DropReason Refuse(PipelineContext& context, Burst& burst, uint32_t slot) {
+  ConnectionView& view = burst.View(slot);
+  if ((view.record.judgement.notes & (kTellSource | kTellDestination)) != 0) {
+    // A packet before this one in the burst may have told them: once is enough.
+    const ConnectionView again =
+        context.environment.connections->Lookup(burst.keys[slot]);
+    if (again.found()) view = again;
+  }
+  return RefuseConnection(context, burst, slot);
+}
+
 // Returns why a packet of a connection with a current verdict goes no further,
 // or kNone.
 DropReason Settle(PipelineContext& context, Burst& burst, uint32_t slot) {
@@ -81,7 +93,7 @@ DropReason Settle(PipelineContext& context, Burst& burst, uint32_t slot) {
   TakeJudgement(view.record.judgement, view.direction, meta);
   if (IsDenied(view.record.judgement)) {
     context.counters().policy_cached_deny.Add(1);
-    return DeniedReason(view.record.judgement);
+    return Refuse(context, burst, slot);
   }
   context.counters().policy_cached_allow.Add(1);
   burst.judged[slot] = true;

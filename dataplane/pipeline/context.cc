@@ -11,17 +11,17 @@
 namespace vswitch {
 namespace {
 
-// Drop records a second and worker (spec/faults.md 5.1).
-constexpr uint32_t kDropRecordsPerSecond = 1000;
+// Drop records a second and worker (spec/faults.md 5.1), and as many records of
+// shadow denials.
+constexpr uint32_t kRecordsPerSecond = 1000;
 
-void FillDropRecord(const PipelineContext& context, const Burst& burst,
-                    uint32_t slot, DropReason reason, Event& event) {
+// Fills what the packet in `slot` says.
+void FillEvent(const PipelineContext& context, const Burst& burst,
+               uint32_t slot, Event& event) {
   const rte_mbuf& packet = *burst.packets[slot];
   const PacketMeta& meta = burst.metas[slot];
   event.time_ns = burst.now_ns;
   event.generation = burst.state->generation();
-  event.kind = EventKind::kDrop;
-  event.reason = reason;
   event.port = burst.in_port;
   event.rule = meta.rule;
   event.source_identity = meta.source_identity;
@@ -46,14 +46,36 @@ void PipelineContext::Drop(Burst& burst, uint32_t slot, DropReason reason) {
   burst.metas[slot].drop = reason;
   dead[dead_count++] = burst.packets[slot];
   if (environment.events == nullptr) return;
-  if (!drop_records.MayTake(kDropRecordsPerSecond, burst.now_ns)) {
+  if (!drop_records.MayTake(kRecordsPerSecond, burst.now_ns)) {
     counters().events_suppressed.Add(1);
     return;
   }
-  drop_records.Take(kDropRecordsPerSecond, burst.now_ns);
+  drop_records.Take(kRecordsPerSecond, burst.now_ns);
   Event event{};
-  FillDropRecord(*this, burst, slot, reason, event);
+  FillEvent(*this, burst, slot, event);
+  event.kind = EventKind::kDrop;
+  event.reason = reason;
   environment.events->PushOrCount(event);
+}
+
+void PipelineContext::RecordShadowDenial(const Burst& burst, uint32_t slot,
+                                         const JudgeResult& result) {
+  counters().policy_shadow_denied.Add(1);
+  Event event{};
+  FillEvent(*this, burst, slot, event);
+  event.kind = EventKind::kShadow;
+  event.rule = result.shadow_denial->rule;
+  event.direction = result.shadow_denial->direction;
+  event.source_identity = result.source.identity;
+  event.destination_identity = result.destination.identity;
+  event.key = result.translated;
+  const bool may_record =
+      environment.events != nullptr &&
+      shadow_records.MayTake(kRecordsPerSecond, burst.now_ns);
+  if (may_record) shadow_records.Take(kRecordsPerSecond, burst.now_ns);
+  if (!may_record || !environment.events->Push(event)) {
+    counters().policy_shadow_suppressed.Add(1);
+  }
 }
 
 void PipelineContext::Consume(Burst& burst, uint32_t slot) {
@@ -79,7 +101,7 @@ void PipelineContext::EraseConnection(ConnectionView& view, ConnectionEnd end) {
 }
 
 void PipelineContext::Flush() {
-  std::array<rte_mbuf*, kBurstPackets> group;
+  std::array<rte_mbuf*, 2 * kBurstPackets> group;
   for (uint32_t first = 0; first < outgoing_count; ++first) {
     if (outgoing[first].packet == nullptr) continue;
     const PortId port = outgoing[first].port;

@@ -23,6 +23,7 @@
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/fragment_table.h"
 #include "dataplane/pipeline/icmp_limiter.h"
+#include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/token_bucket.h"
 #include "dataplane/stats/counters.h"
 
@@ -39,6 +40,11 @@ struct PipelineContext {
   // and gives it back to the pool at the end of the burst.  A sample of drops
   // becomes events.
   void Drop(Burst& burst, uint32_t slot, DropReason reason);
+
+  // Counts a connection that passes though shadow policies deny it, and makes a
+  // sample of them events.  REQUIRES: result.shadow_denial.
+  void RecordShadowDenial(const Burst& burst, uint32_t slot,
+                          const JudgeResult& result);
 
   // Counts the packet as the switch's own business and gives it back.
   void Consume(Burst& burst, uint32_t slot);
@@ -71,7 +77,8 @@ struct PipelineContext {
     outgoing[outgoing_count++] = {packet, out};
   }
 
-  // Each packet that comes in causes at most one that goes out.
+  // Each packet that comes in goes on or causes at most two others: the resets
+  // to both ends of a connection that is cut.
   struct Outgoing {
     rte_mbuf* packet;
     PortId port;
@@ -81,7 +88,8 @@ struct PipelineContext {
   FragmentTable fragments;
   IcmpLimiter icmp_limiter;
   TokenBucket drop_records;
-  std::array<Outgoing, kBurstPackets> outgoing;
+  TokenBucket shadow_records;
+  std::array<Outgoing, 2 * kBurstPackets> outgoing;
   uint32_t outgoing_count = 0;
   std::array<rte_mbuf*, kBurstPackets> dead;
   uint32_t dead_count = 0;

@@ -8,6 +8,7 @@
 #include "dataplane/conntrack/tcp_state.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
 #include "dataplane/pipeline/icmp_error.h"
 #include "dataplane/pipeline/judge.h"
@@ -61,10 +62,41 @@ Judgement ToJudgement(const Burst& burst, const JudgeResult& result) {
   judgement.source_endpoint = result.source.endpoint;
   judgement.destination_endpoint = result.destination.endpoint;
   judgement.rule = result.rule;
+  judgement.source_epoch = result.source.epoch & kMaxBindingEpoch;
+  judgement.destination_epoch = result.destination.epoch & kMaxBindingEpoch;
   if (result.drop == DropReason::kNone) {
     judgement.out_port = {result.destination.port, result.source.port};
+    if (result.shadow_denial.has_value()) judgement.notes = kShadowDenied;
+  } else if (IsPolicyDenial(result.drop)) {
+    judgement.deny_response = DenyResponseOf(result.Denial());
   }
   return judgement;
+}
+
+// Whether one of the connection's addresses has gone to somebody else since it
+// was judged: a pod inherits neither connections nor rights with its address.
+bool HasOtherEnd(const Judgement& before, const Judgement& judgement) {
+  return before.source_epoch != judgement.source_epoch ||
+         before.destination_epoch != judgement.destination_epoch;
+}
+
+// Turns the denial of a connection that was allowed into what the policy wants
+// for such.
+void ApplyEstablishedAction(const JudgeResult& result, const Judgement& before,
+                            Judgement& judgement) {
+  switch (EstablishedActionOf(result.Denial())) {
+    case EstablishedAction::kKeep:
+      judgement.out_port = {result.destination.port, result.source.port};
+      judgement.rule = kNoRule;  // none allows it: it is only kept
+      judgement.deny_response = DenyResponse::kSilent;
+      judgement.notes = before.notes;
+      return;
+    case EstablishedAction::kReEvaluate:
+      return;
+    case EstablishedAction::kReset:
+      judgement.notes = kTellSource | kTellDestination;
+      return;
+  }
 }
 
 // The packets of one burst that need a judge.
@@ -77,6 +109,7 @@ class FirstPacket {
 
   // Returns why the packet goes no further, or kNone.
   DropReason Handle(uint32_t slot) {
+    began_anew_ = false;
     ConnectionView& view = burst_.View(slot);
     // A packet before this one in the burst may have begun the connection.
     if (!view.found() && inserted_) view = connections_.Lookup(Key(slot));
@@ -93,39 +126,59 @@ class FirstPacket {
     return result;
   }
 
+  bool IsCurrent(const ConnectionView& view) const {
+    return IsVerdictCurrent(*burst_.state, *context_.environment.revisions,
+                            view.record);
+  }
+
   // Goes by the entry in the packet's view, judged again if it is stale.
   DropReason Known(uint32_t slot) {
-    const bool is_current =
-        IsVerdictCurrent(*burst_.state, *context_.environment.revisions,
-                         burst_.View(slot).record);
-    return is_current ? Follow(slot) : JudgeAgain(slot);
+    ConnectionView& view = burst_.View(slot);
+    if (IsCurrent(view)) return Follow(slot);
+    if (judged_again_) {
+      // Perhaps for a packet before this one.
+      view = connections_.Lookup(Key(slot));
+      if (!view.found()) return Begin(slot);
+      if (IsCurrent(view)) return Follow(slot);
+    }
+    return JudgeAgain(slot);
   }
 
   // Takes what the entry in the packet's view says.
-  DropReason Follow(uint32_t slot) {
+  DropReason Follow(uint32_t slot, PortId receiver_port = kNoPort) {
     const ConnectionView& view = burst_.View(slot);
     TakeJudgement(view.record.judgement, view.direction, burst_.metas[slot]);
-    if (IsDenied(view.record.judgement)) {
-      return DeniedReason(view.record.judgement);
-    }
     burst_.metas[slot].connection = view.index;
+    if (IsDenied(view.record.judgement)) {
+      return RefuseConnection(context_, burst_, slot, receiver_port);
+    }
     burst_.leaving_keys[slot] = view.record.TranslatedKey(view.direction);
     return FollowConnection(context_, burst_, slot);
   }
 
   DropReason Begin(uint32_t slot) {
     PacketMeta& meta = burst_.metas[slot];
+    // An error begins nothing; what it is about is not known any more.
+    if (meta.icmp == IcmpKind::kError) return DropReason::kIcmpNoFlow;
     const JudgeResult result =
         Ask({.key = Key(slot), .in_port = burst_.in_port});
     const Judgement judgement = ToJudgement(burst_, result);
     TakeJudgement(judgement, FlowDirection::kOriginal, meta);
-    if (result.drop != DropReason::kNone) return result.drop;
-    // Without its entry the translation of the first fragment is lost.
-    if (meta.fragment == FragmentKind::kLater) return DropReason::kFragNoFirst;
+    const bool is_denied = IsPolicyDenial(result.drop);
+    if (result.drop != DropReason::kNone && !is_denied) return result.drop;
+    // The answer to a question that nobody asked; policy has rules about
+    // questions only.
     if (meta.icmp == IcmpKind::kQuery &&
         !IsIcmpRequest(meta.key.protocol, meta.icmp_type)) {
-      return DropReason::kIcmpNoFlow;  // the answer to a question nobody asked
+      return DropReason::kIcmpNoFlow;
     }
+    if (is_denied) {
+      AnswerDenial(context_, burst_, slot, judgement.deny_response,
+                   result.is_service ? SentTo::kService : SentTo::kHost);
+      return result.drop;
+    }
+    // Without its entry the translation of the first fragment is lost.
+    if (meta.fragment == FragmentKind::kLater) return DropReason::kFragNoFirst;
     const std::optional<ConnectionState> state =
         FirstState(meta.key.protocol, meta.tcp_flags);
     if (!state.has_value()) return DropReason::kConnectionInvalid;
@@ -149,6 +202,9 @@ class FirstPacket {
         burst_.metas[slot].connection = inserted.view.index;
         connections_.Touch(inserted.view, burst_.metas[slot].packet_bytes,
                            burst_.now_ns);
+        if (result.shadow_denial.has_value()) {
+          context_.RecordShadowDenial(burst_, slot, result);
+        }
         return DropReason::kNone;
       case InsertStatus::kExisted:
         // Another worker was first with the connection: its translation holds
@@ -189,14 +245,13 @@ class FirstPacket {
           view.record.TranslatedKey(FlowDirection::kOriginal);
     }
     const JudgeResult result = Ask(query);
-    const Judgement judgement = ToJudgement(burst_, result);
+    Judgement judgement = ToJudgement(burst_, result);
     if (result.drop == DropReason::kNone || IsPolicyDenial(result.drop)) {
-      // When it cannot be stored, another worker is at it; this packet goes
-      // by what was just found.
-      if (!connections_.Refresh(view, judgement)) {
-        view.record.judgement = judgement;
-      }
-      return Follow(slot);
+      if (HasOtherEnd(view.record.judgement, judgement)) return BeginAnew(slot);
+      Store(slot, result, judgement);
+      const bool is_reply = view.direction == FlowDirection::kReply;
+      return Follow(slot,
+                    is_reply ? result.source.port : result.destination.port);
     }
     TakeJudgement(judgement, view.direction, burst_.metas[slot]);
     // Its other end is gone: a packet that comes later is to begin anew, with
@@ -205,6 +260,40 @@ class FirstPacket {
       context_.EraseConnection(view, ConnectionEnd::kEndpointGone);
     }
     return result.drop;
+  }
+
+  // Notes the new judgement in the entry.
+  void Store(uint32_t slot, const JudgeResult& result, Judgement& judgement) {
+    ConnectionView& view = burst_.View(slot);
+    const Judgement before = view.record.judgement;
+    if (result.drop != DropReason::kNone) {
+      if (IsDenied(before)) {
+        judgement.notes = before.notes;  // some end may not know it yet
+      } else {
+        ApplyEstablishedAction(result, before, judgement);
+        if (!IsDenied(judgement)) context_.counters().policy_kept.Add(1);
+      }
+    }
+    // When it cannot be stored, another worker is at it; this packet goes by
+    // what was just found.
+    const bool is_stored = connections_.Refresh(view, judgement);
+    if (!is_stored) view.record.judgement = judgement;
+    judged_again_ = true;
+    if (is_stored && result.shadow_denial.has_value() &&
+        (before.notes & kShadowDenied) == 0) {
+      context_.RecordShadowDenial(burst_, slot, result);
+    }
+  }
+
+  // Forgets the connection in the packet's view, whose end is gone, and takes
+  // the packet for the first of another one.
+  DropReason BeginAnew(uint32_t slot) {
+    context_.EraseConnection(burst_.View(slot), ConnectionEnd::kEndpointGone);
+    judged_again_ = true;
+    // Found again after that: somebody else holds it or has made it again.
+    if (began_anew_) return DropReason::kConnectionInvalid;
+    began_anew_ = true;
+    return Begin(slot);
   }
 
   // Where packets of the original direction come in, as far as it is known.
@@ -222,7 +311,9 @@ class FirstPacket {
   PipelineContext& context_;
   Burst& burst_;
   ConnectionTable& connections_;
-  bool inserted_ = false;
+  bool inserted_ = false;      // a packet of this burst made an entry
+  bool judged_again_ = false;  // a packet of this burst changed an entry
+  bool began_anew_ = false;    // this packet made its connection be forgotten
 };
 
 }  // namespace

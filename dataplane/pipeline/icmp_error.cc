@@ -17,19 +17,24 @@ IpAddress ErrorSource(const Settings& settings, const PacketMeta& meta) {
              : settings.gateway_ipv6;
 }
 
-}  // namespace
+struct Request {
+  IcmpError error;
+  uint32_t mtu = 0;
+  IpAddress source;
+};
 
-void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
-                   IcmpError error, uint32_t mtu) {
+// Returns whether the error was sent.
+bool Send(PipelineContext& context, Burst& burst, uint32_t slot,
+          const Request& request) {
   const rte_mbuf& packet = *burst.packets[slot];
   const PacketMeta& meta = burst.metas[slot];
   const Settings& settings = burst.state->settings();
   WorkerCounters& counters = context.counters();
   counters.icmp_wanted.Add(1);
-  const IpAddress source = ErrorSource(settings, meta);
-  if (source.IsUnspecified() || !MayCauseIcmpError(meta, packet, error)) {
+  if (request.source.IsUnspecified() ||
+      !MayCauseIcmpError(meta, packet, request.error)) {
     counters.icmp_suppressed_rule.Add(1);
-    return;
+    return false;
   }
   rte_mbuf* answer = nullptr;
   if (context.icmp_limiter.Take(settings, burst.in_port, burst.now_ns)) {
@@ -37,18 +42,38 @@ void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
   }
   if (answer == nullptr) {
     counters.icmp_suppressed_rate.Add(1);
-    return;
+    return false;
   }
   BuildIcmpError(
       packet, meta,
-      {.error = error,
-       .mtu = mtu,
-       .source = source,
+      {.error = request.error,
+       .mtu = request.mtu,
+       .source = request.source,
        .source_mac = settings.gateway_mac,
        .destination_mac = HeaderAt<EthernetHeader>(packet, 0)->source},
       *answer);
   context.SendOwn(*answer, burst.in_port);
   counters.icmp_sent.Add(1);
+  return true;
+}
+
+}  // namespace
+
+void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
+                   IcmpError error, uint32_t mtu) {
+  const IpAddress source =
+      ErrorSource(burst.state->settings(), burst.metas[slot]);
+  Send(context, burst, slot, {.error = error, .mtu = mtu, .source = source});
+}
+
+bool SendProhibited(PipelineContext& context, Burst& burst, uint32_t slot,
+                    SentTo sent_to) {
+  const PacketMeta& meta = burst.metas[slot];
+  const IpAddress source = sent_to == SentTo::kService
+                               ? meta.key.destination
+                               : ErrorSource(burst.state->settings(), meta);
+  return Send(context, burst, slot,
+              {.error = IcmpError::kAdministrative, .source = source});
 }
 
 }  // namespace vswitch

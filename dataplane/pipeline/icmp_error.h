@@ -25,6 +25,13 @@ namespace vswitch {
 void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
                    IcmpError error, uint32_t mtu = 0);
 
+// The same for kAdministrative, from the packet's destination if that is a
+// service's address (which is the switch's own), else from the gateway's.
+// Returns whether it was sent.
+enum class SentTo : uint8_t { kHost, kService };
+bool SendProhibited(PipelineContext& context, Burst& burst, uint32_t slot,
+                    SentTo sent_to);
+
 }  // namespace vswitch
 
 #endif  // VSWITCH_DATAPLANE_PIPELINE_ICMP_ERROR_H_

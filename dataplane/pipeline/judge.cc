@@ -2,15 +2,20 @@
 
 #include "dataplane/pipeline/judge.h"
 
+#include <algorithm>
+
 #include "dataplane/pipeline/host_lookup.h"
+#include "dataplane/policy/policy_set.h"
 
 namespace vswitch {
 namespace {
 
-// Kubernetes' rules know ports of these protocols only (NetworkPolicyPort).
+// Kubernetes' rules know ports of three protocols (NetworkPolicyPort); Cilium's
+// know the types of ICMP, which a query's key has in place of the port.
 bool HasPolicyPort(IpProtocol protocol) {
   return protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
-         protocol == IpProtocol::kSctp;
+         protocol == IpProtocol::kSctp || protocol == IpProtocol::kIcmp ||
+         protocol == IpProtocol::kIcmpv6;
 }
 
 // One judgement under way.  Each step returns why the packet goes no further,
@@ -35,6 +40,7 @@ class Judging {
     if (result_.drop == DropReason::kNone) result_.drop = CheckOwnBackend();
     if (result_.drop == DropReason::kNone) result_.drop = CheckLabelsKnown();
     if (result_.drop == DropReason::kNone) result_.drop = AskPolicy();
+    if (result_.drop == DropReason::kNone) AskShadow();
     return result_;
   }
 
@@ -63,6 +69,7 @@ class Judging {
   DropReason FindEnd(const IpAddress& address, JudgedEnd& end) const {
     const HostBinding binding = hosts_.BindingOf(address);
     end.identity = binding.identity;
+    end.epoch = binding.epoch;
     const EndpointRecord* endpoint = binding.endpoint == kNoEndpoint
                                          ? nullptr
                                          : state_.endpoint(binding.endpoint);
@@ -96,6 +103,7 @@ class Judging {
       if (endpoint == nullptr) return DropReason::kEndpointInit;
       source.endpoint = port->endpoint;
       source.identity = endpoint->identity;
+      source.epoch = hosts_.BindingOf(query_.key.source).epoch;
     } else {
       // Whether a route leads back does not matter: the answers leave by the
       // port that the packet came in by.
@@ -150,29 +158,63 @@ class Judging {
               .has_port = HasPolicyPort(key.protocol)});
   }
 
-  DropReason AskPolicy() {
+  // The endpoints whose policies are asked, nullptr: none of ours.
+  const EndpointRecord* AskedOnEgress() const {
+    return state_.endpoint(result_.source.endpoint);
+  }
+  const EndpointRecord* AskedOnIngress() const {
     const EndpointRecord* from = state_.endpoint(result_.source.endpoint);
     const EndpointRecord* to = state_.endpoint(result_.destination.endpoint);
-    if (from != nullptr && from->is_host == 0 && from->egress != kNoPolicySet) {
+    // NetworkPolicy: "traffic to and from the node where a Pod is running is
+    // always allowed", else the kubelet could not probe its pods.
+    const bool is_probe = from != nullptr && from->is_host != 0 &&
+                          to != nullptr && to->is_host == 0;
+    return is_probe ? nullptr : to;
+  }
+
+  PolicyVerdict AskEgress(PolicySetId set) const {
+    return Ask(set, result_.destination, result_.translated.destination);
+  }
+  PolicyVerdict AskIngress(PolicySetId set) const {
+    return Ask(set, result_.source, query_.key.source);
+  }
+
+  DropReason AskPolicy() {
+    const EndpointRecord* from = AskedOnEgress();
+    if (from != nullptr && from->egress != kNoPolicySet) {
       result_.asked_egress = true;
-      result_.egress = Ask(from->egress, result_.destination,
-                           result_.translated.destination);
+      result_.egress = AskEgress(from->egress);
       result_.rule = result_.egress.rule;
       if (!result_.egress.allowed) return Denied(result_.egress);
     }
-    // NetworkPolicy: "traffic to and from the node where a Pod is running is
-    // always allowed", else the kubelet could not probe its pods.
-    const bool from_node = from != nullptr && from->is_host != 0;
-    if (to != nullptr && to->is_host == 0 && !from_node &&
-        to->ingress != kNoPolicySet) {
+    const EndpointRecord* to = AskedOnIngress();
+    if (to != nullptr && to->ingress != kNoPolicySet) {
       result_.asked_ingress = true;
-      result_.ingress = Ask(to->ingress, result_.source, query_.key.source);
+      result_.ingress = AskIngress(to->ingress);
       if (result_.ingress.rule != kNoRule || !result_.ingress.allowed) {
         result_.rule = result_.ingress.rule;
       }
       if (!result_.ingress.allowed) return Denied(result_.ingress);
     }
     return DropReason::kNone;
+  }
+
+  void AskShadow() {
+    const EndpointRecord* from = AskedOnEgress();
+    if (from != nullptr && from->shadow_egress != kNoPolicySet) {
+      const PolicyVerdict verdict = AskEgress(from->shadow_egress);
+      if (!verdict.allowed) {
+        result_.shadow_denial = {PolicyDirection::kEgress, verdict.rule};
+        return;
+      }
+    }
+    const EndpointRecord* to = AskedOnIngress();
+    if (to != nullptr && to->shadow_ingress != kNoPolicySet) {
+      const PolicyVerdict verdict = AskIngress(to->shadow_ingress);
+      if (!verdict.allowed) {
+        result_.shadow_denial = {PolicyDirection::kIngress, verdict.rule};
+      }
+    }
   }
 
   static DropReason Denied(const PolicyVerdict& verdict) {
@@ -187,6 +229,21 @@ class Judging {
 };
 
 }  // namespace
+
+DenyResponse DenyResponseOf(const PolicyVerdict& denial) {
+  if ((denial.precedence & kVerdictDenyBit) == 0) return DenyResponse::kSilent;
+  // A number that is no response comes from damaged memory.
+  return static_cast<DenyResponse>(std::min(
+      denial.precedence >> 2 & 3, static_cast<uint32_t>(DenyResponse::kIcmp)));
+}
+
+EstablishedAction EstablishedActionOf(const PolicyVerdict& denial) {
+  if ((denial.precedence & kVerdictDenyBit) == 0) {
+    return EstablishedAction::kReEvaluate;
+  }
+  return static_cast<EstablishedAction>(std::min(
+      denial.precedence & 3, static_cast<uint32_t>(EstablishedAction::kReset)));
+}
 
 JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,
                   const JudgeQuery& query) {

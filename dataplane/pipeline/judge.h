@@ -10,7 +10,9 @@
 //   if (result.drop == DropReason::kPolicyDenied) ... result.ingress.rule
 //
 // Policy sees the packet behind the service's translation: the backend's
-// address and port.  Pure: any thread that holds the generation.
+// address and port.  A connection that passes is shown to the sets with shadow
+// policies as well, whose denial only counts.  Pure: any thread that holds the
+// generation.
 
 #ifndef VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_
 #define VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_
@@ -18,9 +20,11 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/base/denial.h"
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/base/policy_direction.h"
 #include "dataplane/forwarding/forwarding_state.h"
 #include "dataplane/policy/policy_table.h"
 #include "dataplane/tables/identity_table.h"
@@ -28,7 +32,9 @@
 namespace vswitch {
 
 struct JudgeQuery {
-  FlowKey key;  // of the connection's first packet, before translation
+  // Of the connection's first packet, before translation; of an ICMP query the
+  // connection's (flow_keys.h): destination_port is the question's type.
+  FlowKey key;
   // The port it comes in by; kNoPort: the one that leads to its source.
   PortId in_port = kNoPort;
   // A connection that is judged again keeps its backend: its key behind the
@@ -41,6 +47,13 @@ struct JudgedEnd {
   IdentityId identity = kIdentityUnknown;
   EndpointId endpoint = kNoEndpoint;  // kNoEndpoint: not on this node
   PortId port = kNoPort;              // that leads to it
+  uint32_t epoch = 0;                 // of its address (HostBinding)
+};
+
+// What shadow policies would deny.
+struct ShadowDenial {
+  PolicyDirection direction = PolicyDirection::kEgress;
+  RuleId rule = kNoRule;  // kNoRule: none allows
 };
 
 struct JudgeResult {
@@ -58,7 +71,20 @@ struct JudgeResult {
   // The rule that decided: the denying one, else that of ingress, else that of
   // egress; kNoRule when none did.
   RuleId rule = kNoRule;
+  // Of a connection that is allowed; egress is asked first.
+  std::optional<ShadowDenial> shadow_denial;
+
+  // What a denying policy says; of the verdict that denied.
+  const PolicyVerdict& Denial() const {
+    return egress.allowed ? ingress : egress;
+  }
 };
+
+// What the policy behind a denial wants, as the verdict's precedence says
+// (policy_set.h).  A denial that no policy made, for want of a table, is silent
+// and re-evaluates.
+DenyResponse DenyResponseOf(const PolicyVerdict& denial);
+EstablishedAction EstablishedActionOf(const PolicyVerdict& denial);
 
 // Returns what becomes of a connection that begins with query.key.
 JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,

@@ -106,7 +106,124 @@ TEST_P(JudgeTest, PodOfAnotherNodeHasItsIdentity) {
   EXPECT_EQ(result.destination.port, TestWorld::PortNamed("uplink"));
 }
 
+// Sets for the server's endpoint, by number.
+class ShadowJudgeTest : public JudgeTest {
+ protected:
+  ShadowJudgeTest() {
+    PolicyEntry deny;
+    deny.rule = RuleId{21};
+    deny.precedence = kNetworkPolicyDeny;
+    deny.any_peer = true;
+    deny.traffic = {{IpProtocol::kTcp, 80, 80}};
+    world_.node().policy_sets.push_back(
+        {.entries = {deny}, .default_precedence = kDefaultAllow});
+    world_.node().policy_sets.push_back({});  // isolates
+  }
+  EndpointRecord& Endpoint(const char* name) {
+    return world_.node().endpoints[ToInt(TestWorld::PortNamed(name))];
+  }
+  JudgeResult AskServer(uint16_t port) {
+    world_.Publish();
+    return Ask(AddressOf("client"), AddressOf("server"), IpProtocol::kTcp, port,
+               "client");
+  }
+  static constexpr PolicySetId kDenies80{2};
+  static constexpr PolicySetId kIsolates{3};
+};
+
+TEST_P(ShadowJudgeTest, DenialDoesNotAct) {
+  Endpoint("server").shadow_ingress = kDenies80;
+  const JudgeResult denied = AskServer(80);
+  EXPECT_EQ(denied.drop, DropReason::kNone);
+  EXPECT_EQ(denied.rule, kNoRule);
+  EXPECT_FALSE(denied.asked_ingress);
+  ASSERT_TRUE(denied.shadow_denial.has_value());
+  EXPECT_EQ(denied.shadow_denial->direction, PolicyDirection::kIngress);
+  EXPECT_EQ(denied.shadow_denial->rule, RuleId{21});
+  EXPECT_FALSE(AskServer(81).shadow_denial.has_value());
+}
+
+TEST_P(ShadowJudgeTest, EgressIsAskedFirst) {
+  Endpoint("server").shadow_ingress = kDenies80;
+  Endpoint("client").shadow_egress = kIsolates;
+  const JudgeResult result = AskServer(80);
+  ASSERT_TRUE(result.shadow_denial.has_value());
+  EXPECT_EQ(result.shadow_denial->direction, PolicyDirection::kEgress);
+  EXPECT_EQ(result.shadow_denial->rule, kNoRule);
+}
+
+TEST_P(ShadowJudgeTest, IsNotAskedAboutADenial) {
+  Endpoint("server").ingress = kDenies80;
+  Endpoint("server").shadow_ingress = kIsolates;
+  const JudgeResult result = AskServer(80);
+  EXPECT_EQ(result.drop, DropReason::kPolicyDenyRule);
+  EXPECT_FALSE(result.shadow_denial.has_value());
+}
+
+TEST_P(ShadowJudgeTest, NodeIsAskedForItsOwnPolicies) {
+  Endpoint("host").ingress = kDenies80;
+  world_.Publish();
+  EXPECT_EQ(Ask(AddressOf("client"), AddressOf("host"), IpProtocol::kTcp, 80,
+                "client")
+                .drop,
+            DropReason::kPolicyDenyRule);
+  EXPECT_EQ(Ask(AddressOf("client"), AddressOf("host"), IpProtocol::kTcp, 81,
+                "client")
+                .drop,
+            DropReason::kNone);
+}
+
+TEST_P(ShadowJudgeTest, NodeIsLetInWhateverThePodsPoliciesSay) {
+  Endpoint("server").ingress = kIsolates;
+  Endpoint("server").shadow_ingress = kIsolates;
+  world_.Publish();
+  const JudgeResult in =
+      Ask(AddressOf("host"), AddressOf("server"), IpProtocol::kTcp, 80, "host");
+  EXPECT_EQ(in.drop, DropReason::kNone);
+  EXPECT_FALSE(in.shadow_denial.has_value());
+  Endpoint("host").egress = kDenies80;
+  world_.Publish();
+  EXPECT_EQ(
+      Ask(AddressOf("host"), AddressOf("server"), IpProtocol::kTcp, 80, "host")
+          .drop,
+      DropReason::kPolicyDenyRule);
+}
+
+TEST_P(JudgeTest, KnowsTheEpochsOfBothEnds) {
+  world_.node().bindings[*IpAddress::Parse(AddressOf("client"))].epoch = 5;
+  world_.node().bindings[*IpAddress::Parse(AddressOf("server"))].epoch = 6;
+  world_.Publish();
+  for (const char* port : {"client", "none"}) {
+    const JudgeResult result =
+        Ask(AddressOf("client"), WebService(), IpProtocol::kTcp, 80, port);
+    EXPECT_EQ(result.source.epoch, 5u) << port;
+    EXPECT_EQ(result.destination.epoch, 6u) << port;
+  }
+}
+
+TEST(DenialTest, IsWrittenInThePrecedence) {
+  for (auto established :
+       {EstablishedAction::kKeep, EstablishedAction::kReEvaluate,
+        EstablishedAction::kReset}) {
+    for (auto response :
+         {DenyResponse::kSilent, DenyResponse::kReset, DenyResponse::kIcmp}) {
+      const PolicyVerdict verdict{
+          .precedence = Precedence(PolicyTier::kAdmin, 0xffff,
+                                   DenyVerdict(established, response))};
+      EXPECT_EQ(EstablishedActionOf(verdict), established);
+      EXPECT_EQ(DenyResponseOf(verdict), response);
+    }
+  }
+}
+
+TEST(DenialTest, WithoutAPolicyIsSilentAndReEvaluates) {
+  const PolicyVerdict verdict{.precedence = 0};
+  EXPECT_EQ(EstablishedActionOf(verdict), EstablishedAction::kReEvaluate);
+  EXPECT_EQ(DenyResponseOf(verdict), DenyResponse::kSilent);
+}
+
 INSTANTIATE_FAMILIES(JudgeTest);
+INSTANTIATE_FAMILIES(ShadowJudgeTest);
 
 }  // namespace
 }  // namespace vswitch

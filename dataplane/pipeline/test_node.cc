@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/pipeline/test_world.h"
-#include "dataplane/policy/policy_table_builder.h"
+#include "dataplane/policy/policy_set_builder.h"
 #include "dataplane/tables/route_table.h"
 
 namespace vswitch {
@@ -112,18 +112,30 @@ void AddPolicy(TestNode& node) {
   node.endpoints[ToInt(TestWorld::PortNamed("jailed"))].egress = PolicySetId{1};
 }
 
-void AddService(TestNode& node, uint32_t number, const std::string& ipv4,
-                const std::string& ipv6, const char* backend_ipv4,
-                const char* backend_ipv6) {
+// What a service offers, and on which port its backend takes it.
+struct Offer {
+  IpProtocol protocol;
+  uint16_t port;
+  uint16_t backend_port;
+};
+constexpr Offer kHttp{IpProtocol::kTcp, 80, 8080};
+constexpr Offer kDns{IpProtocol::kUdp, 53, 53};
+
+// Adds service `number`, at 10.96.0.`last` and fd02::`last`, before the pod
+// behind `port`; kNoPort: nobody.
+void AddService(TestNode& node, uint32_t number, int last, const Offer& offer,
+                PortId port) {
   for (bool is_ipv4 : {true, false}) {
     ServiceSpec service;
-    service.address = Address(is_ipv4 ? ipv4 : ipv6);
-    service.protocol = IpProtocol::kTcp;
-    service.port = 80;
+    service.address =
+        Address(absl::StrCat(is_ipv4 ? "10.96.0." : "fd02::", last));
+    service.protocol = offer.protocol;
+    service.port = offer.port;
     service.service = number;
-    const char* backend = is_ipv4 ? backend_ipv4 : backend_ipv6;
-    if (backend != nullptr) {
-      service.backends.push_back({.address = Address(backend), .port = 8080});
+    if (port != kNoPort) {
+      service.backends.push_back(
+          {.address = node.ports[ToInt(port)].addresses[is_ipv4 ? 0 : 1],
+           .port = offer.backend_port});
     }
     node.services.push_back(service);
   }
@@ -181,9 +193,10 @@ TestNode MakeTestNode() {
   node.ports[ToInt(TestWorld::PortNamed("closed"))].ready = 0;
   node.endpoints[ToInt(TestWorld::PortNamed("init"))].is_init = 1;
   AddPolicy(node);
-  AddService(node, 1, "10.96.0.10", "fd02::10", "10.0.0.3", "fd00::3");
-  AddService(node, 2, "10.96.0.11", "fd02::11", "10.0.0.4", "fd00::4");
-  AddService(node, 3, "10.96.0.12", "fd02::12", nullptr, nullptr);
+  AddService(node, 1, 10, kHttp, TestWorld::PortNamed("server"));
+  AddService(node, 2, 11, kHttp, TestWorld::PortNamed("guarded"));
+  AddService(node, 3, 12, kHttp, kNoPort);
+  AddService(node, 4, 13, kDns, TestWorld::PortNamed("guarded"));
 
   const RouteTarget nobody{.kind = RouteKind::kUnreachable, .port = kNoPort};
   const RouteTarget outside{.kind = RouteKind::kPort,
@@ -218,7 +231,7 @@ OfflineTables TestNode::Compile() const {
     CheckOk(ToInt(id) == i ? absl::OkStatus()
                            : absl::InternalError("two equal policy sets"));
   }
-  blob(BlobKind::kPolicy) = ValueOrDie(std::move(policy_builder).Build());
+  tables.policy_sets = std::move(policy_builder).Build();
 
   ServiceTableBuilder service_builder(settings.maglev_seed);
   for (const ServiceSpec& service : services) {

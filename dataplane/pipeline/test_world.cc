@@ -16,6 +16,10 @@ namespace {
 
 constexpr WorkerId kWorker{0};
 
+// How many packets or bursts the balance is checked after, one by one: all rows
+// of all ports are read, too slow for a flood.
+constexpr uint32_t kCheckedReceives = 5;
+
 // Ends the test program: what follows would make no sense.
 template <typename T>
 T ValueOrDie(absl::StatusOr<T> value) {
@@ -102,8 +106,7 @@ Received TestWorld::Receive(PortId port, rte_mbuf* packet) {
   }
   result.consumed = counters.local_in.value() != local_before;
   result.sent = transmitter_->Take();
-  // All rows of all ports are read: too slow for a flood.
-  if (++received_ <= 5) CheckBalance();
+  if (++received_ <= kCheckedReceives) CheckBalance();
   return result;
 }
 
@@ -114,8 +117,13 @@ std::vector<Sent> TestWorld::ReceiveBurst(
   for (const std::string& text : packets) {
     burst.push_back(pool_.Make(ValueOrDie(PacketFromText(text))));
   }
-  offline_->Run(port, burst, now_ns_);
-  CheckBalance();
+  return ReceiveBurst(port, burst);
+}
+
+std::vector<Sent> TestWorld::ReceiveBurst(
+    PortId port, const std::vector<rte_mbuf*>& packets) {
+  offline_->Run(port, packets, now_ns_);
+  if (++received_ <= kCheckedReceives) CheckBalance();
   return transmitter_->Take();
 }
 

@@ -22,6 +22,7 @@
 //   services  10.96.0.10   fd02::10     TCP 80 to server 8080
 //             10.96.0.11   fd02::11     TCP 80 to guarded 8080
 //             10.96.0.12   fd02::12     TCP 80 without endpoints
+//             10.96.0.13   fd02::13     UDP 53 to guarded 53
 //
 // All MACs are 02:00:00:00:00:xx.  Thread-compatible; test code.
 
@@ -97,6 +98,8 @@ class TestWorld {
   // Takes several packets as one burst; returns what left.
   std::vector<Sent> ReceiveBurst(PortId port,
                                  const std::vector<std::string>& packets);
+  std::vector<Sent> ReceiveBurst(PortId port,
+                                 const std::vector<rte_mbuf*>& packets);
 
   void Advance(uint64_t nanoseconds) { now_ns_ += nanoseconds; }
   void AdvanceSeconds(uint64_t seconds) {

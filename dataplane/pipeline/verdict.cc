@@ -2,6 +2,7 @@
 
 #include "dataplane/pipeline/verdict.h"
 
+#include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
 
 namespace vswitch {
@@ -72,6 +73,27 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
   }
   connections.Touch(view, meta.packet_bytes, burst.now_ns);
   return DropReason::kNone;
+}
+
+DropReason RefuseConnection(PipelineContext& context, Burst& burst,
+                            uint32_t slot, PortId receiver_port) {
+  ConnectionView& view = burst.View(slot);
+  Judgement judgement = view.record.judgement;
+  const uint8_t untold = judgement.notes & (kTellSource | kTellDestination);
+  const uint8_t sender =
+      view.direction == FlowDirection::kReply ? kTellDestination : kTellSource;
+  if ((untold & sender) == 0) {
+    AnswerDenial(context, burst, slot, judgement.deny_response, SentToOf(view));
+  }
+  if (untold != 0) {
+    const uint8_t told = TellEnds(context, burst, slot, untold, receiver_port);
+    judgement.notes &= static_cast<uint8_t>(~told);
+    if (told != 0 &&
+        !context.environment.connections->Refresh(view, judgement)) {
+      view.record.judgement = judgement;
+    }
+  }
+  return DeniedReason(judgement);
 }
 
 }  // namespace vswitch

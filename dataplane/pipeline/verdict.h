@@ -51,6 +51,13 @@ void TakeJudgement(const Judgement& judgement, FlowDirection direction,
 DropReason FollowConnection(PipelineContext& context, Burst& burst,
                             uint32_t slot);
 
+// Does what remains once the verdict of a known connection is "dropped": ends
+// that are to be told are, as far as this packet allows it; else its sender is
+// answered as the policy says.  Returns why the packet goes no further.
+// `receiver_port` leads to its receiver; kNoPort: not known.
+DropReason RefuseConnection(PipelineContext& context, Burst& burst,
+                            uint32_t slot, PortId receiver_port = kNoPort);
+
 }  // namespace vswitch
 
 #endif  // VSWITCH_DATAPLANE_PIPELINE_VERDICT_H_

@@ -15,7 +15,7 @@ namespace vswitch {
 namespace {
 
 // The names of addresses: in each family.
-constexpr std::array<std::array<absl::string_view, 3>, 10> kNames = {{
+constexpr std::array<std::array<absl::string_view, 3>, 11> kNames = {{
     {"$client", "10.0.0.2", "fd00::2"},
     {"$server", "10.0.0.3", "fd00::3"},
     {"$guarded", "10.0.0.4", "fd00::4"},
@@ -26,6 +26,7 @@ constexpr std::array<std::array<absl::string_view, 3>, 10> kNames = {{
     {"$web", "10.96.0.10", "fd02::10"},
     {"$shop", "10.96.0.11", "fd02::11"},
     {"$void", "10.96.0.12", "fd02::12"},
+    {"$dns", "10.96.0.13", "fd02::13"},
 }};
 
 }  // namespace

@@ -6,18 +6,23 @@
 //   out PORT: PACKET      this packet leaves, every byte as the text says
 //   drop: REASON          it is dropped
 //   local: yes            the switch takes it for itself
+//   shadow: SIDE RULE     a shadow policy would deny it, on egress or ingress
 //   wait: SECONDS         the clock moves on
+//   change: KEY=VALUE...  the node changes (golden_node.h)
+//   count: NAME=NUMBER... counters of the switch as they now stand
 //
 // "@" stands for the Ethernet header between a port's peer and the gateway, and
 // a name for an address of the packet's family: $client, $server, $guarded,
 // $jailed, $host, $gateway, $outside, and $web, $shop, $void for the services
-// before server, before guarded and without endpoints.
+// before server, before guarded and without endpoints; $dns for the one before
+// guarded on UDP.
 //
 // The balance equations are checked after every packet.
 
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +32,7 @@
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/pipeline/test_world.h"
 #include "test/golden/golden_file.h"
+#include "test/golden/pipeline/golden_node.h"
 #include "test/golden/pipeline/golden_text.h"
 #include "test/testing/packet_text.h"
 
@@ -38,6 +44,35 @@ std::string Canonical(const std::string& text) {
   auto bytes = PacketFromText(text);
   if (!bytes.ok()) return absl::StrCat(bytes.status().ToString());
   return PacketToText(*bytes);
+}
+
+// The shadow denials that the switch recorded since the last call.
+std::vector<std::string> ShadowDenials(OfflineSwitch& offline) {
+  std::vector<std::string> lines;
+  Event event;
+  while (offline.PopDropRecord(event)) {
+    if (event.kind != EventKind::kShadow) continue;
+    lines.push_back(absl::StrCat(
+        "shadow: ",
+        event.direction == PolicyDirection::kEgress ? "egress " : "ingress ",
+        event.rule == kNoRule ? "none" : absl::StrCat(ToInt(event.rule))));
+  }
+  return lines;
+}
+
+// The counters that a case may look at.
+uint64_t CounterNamed(const WorkerCounters& counters, const std::string& name) {
+  const std::map<std::string, const Counter*> by_name = {
+      {"icmp_sent", &counters.icmp_sent},
+      {"policy_denied", &counters.policy_denied},
+      {"policy_kept", &counters.policy_kept},
+      {"policy_shadow_denied", &counters.policy_shadow_denied},
+      {"resets_sent", &counters.resets_sent},
+      {"resets_suppressed", &counters.resets_suppressed},
+  };
+  const auto found = by_name.find(name);
+  EXPECT_NE(found, by_name.end()) << "no counter " << name;
+  return found == by_name.end() ? 0 : found->second->value();
 }
 
 // What became of a packet, or is to become of it: one line each.
@@ -63,22 +98,48 @@ class PipelineCase : public testing::Test {
     TestWorld world;
     for (size_t i = 0; i < golden_.directives.size();) {
       const GoldenDirective& directive = golden_.directives[i++];
-      if (directive.words[0] == "wait") {
-        uint64_t seconds = 0;
-        ASSERT_TRUE(absl::SimpleAtoi(directive.text, &seconds));
-        world.AdvanceSeconds(seconds);
-        continue;
-      }
+      SCOPED_TRACE(absl::StrCat("line ", directive.line));
+      if (Act(directive, world)) continue;
       ASSERT_EQ(directive.words[0], "in") << "line " << directive.line;
       ASSERT_EQ(directive.words.size(), 2u) << "line " << directive.line;
       const Received received =
           world.Receive(directive.words[1], WriteOut(directive));
-      EXPECT_EQ(Describe(received), TakeExpected(i))
+      std::vector<std::string> lines = Describe(received);
+      for (std::string& line : ShadowDenials(world.offline())) {
+        lines.push_back(std::move(line));
+      }
+      EXPECT_EQ(lines, TakeExpected(i))
           << "line " << directive.line << ": " << directive.text;
     }
   }
 
  private:
+  // Does what a directive says that is not about a packet; returns false if it
+  // is.
+  static bool Act(const GoldenDirective& directive, TestWorld& world) {
+    const std::string& what = directive.words[0];
+    if (what == "wait") {
+      uint64_t seconds = 0;
+      EXPECT_TRUE(absl::SimpleAtoi(directive.text, &seconds));
+      world.AdvanceSeconds(seconds);
+    } else if (what == "change") {
+      const absl::Status status = ChangeNode(directive, world.node());
+      EXPECT_TRUE(status.ok()) << status;
+      world.Publish();
+    } else if (what == "count") {
+      const auto counts = KeyValues(directive);
+      EXPECT_TRUE(counts.ok()) << counts.status();
+      for (const auto& [name, value] : *counts) {
+        EXPECT_EQ(absl::StrCat(CounterNamed(world.worker_counters(), name)),
+                  value)
+            << name;
+      }
+    } else {
+      return false;
+    }
+    return true;
+  }
+
   // Returns the lines from directive `i` on that say what becomes of the
   // packet, and moves `i` behind them.
   std::vector<std::string> TakeExpected(size_t& i) const {
@@ -89,7 +150,7 @@ class PipelineCase : public testing::Test {
       if (what == "out" && directive.words.size() == 2) {
         lines.push_back(absl::StrCat("out ", directive.words[1], ": ",
                                      Canonical(WriteOut(directive))));
-      } else if (what == "drop" || what == "local") {
+      } else if (what == "drop" || what == "local" || what == "shadow") {
         lines.push_back(absl::StrCat(what, ": ", directive.text));
       } else {
         break;
