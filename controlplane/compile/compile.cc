@@ -19,7 +19,7 @@
 #include "controlplane/compile/settings_compiler.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/forwarding/forwarding_state.h"
-#include "dataplane/policy/policy_table_builder.h"
+#include "dataplane/policy/policy_set_builder.h"
 #include "dataplane/tables/route_table.h"
 
 namespace vswitch {
@@ -177,7 +177,7 @@ class Compilation {
       RETURN_IF_ERROR(AddPolicies(policies, port, record));
     }
     Blob(BlobKind::kEndpoints) = BytesOf(endpoints);
-    ASSIGN_OR_RETURN(Blob(BlobKind::kPolicy), std::move(sets_).Build());
+    state_.policy_sets = std::move(sets_).Build();
     return absl::OkStatus();
   }
 

@@ -57,6 +57,9 @@ struct CompileOptions {
 struct CompiledState {
   Generation generation = 0;
   std::array<std::string, kBlobKindCount> blobs;  // by BlobKind
+  // By PolicySetId, as BuildPolicySet() makes them.  A set that is unchanged is
+  // best kept by its pointer: the publisher then need not look at its bytes.
+  std::vector<std::shared_ptr<const std::string>> policy_sets;
   // The whole identity table, sorted by address.
   std::vector<std::pair<IpAddress, HostBinding>> bindings;
 

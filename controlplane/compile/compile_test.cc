@@ -12,6 +12,12 @@
 namespace vswitch {
 namespace {
 
+std::vector<std::string> BytesOfSets(const CompiledState& state) {
+  std::vector<std::string> bytes;
+  for (const auto& set : state.policy_sets) bytes.push_back(*set);
+  return bytes;
+}
+
 using ::testing::HasSubstr;
 
 Port PodPort(const std::string& ns, const std::string& name) {
@@ -58,6 +64,8 @@ TEST_F(CompileTest, EqualStatesGiveEqualBytesAndNumbers) {
   CompiledTables first = build(one);
   CompiledTables second = build(two);
   EXPECT_EQ(first.state().blobs, second.state().blobs);
+  EXPECT_EQ(BytesOfSets(first.state()), BytesOfSets(second.state()));
+  EXPECT_EQ(BytesOfSets(first.state()).size(), 1u);
   EXPECT_EQ(first.state().bindings, second.state().bindings);
 }
 
@@ -340,6 +348,7 @@ TEST_F(CompileTest, AFailedCompilationChangesNothing) {
   EXPECT_FALSE(after.state().all_changed);
   EXPECT_TRUE(after.state().changed_addresses.empty());
   EXPECT_EQ(before.state().blobs, after.state().blobs);
+  EXPECT_EQ(BytesOfSets(before.state()), BytesOfSets(after.state()));
 }
 
 }  // namespace

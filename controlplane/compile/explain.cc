@@ -3,13 +3,13 @@
 #include "controlplane/compile/explain.h"
 
 #include <cstddef>
-#include <cstring>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controlplane/compile/near_miss.h"
 #include "controlplane/compile/rule_text.h"
+#include "dataplane/base/piece_copies.h"
 #include "dataplane/policy/policy_table.h"
 
 namespace vswitch {
@@ -18,19 +18,11 @@ namespace {
 // How many misses are worth reading.
 constexpr size_t kMaxMisses = 3;
 
-// A copy of the table's bytes at the alignment that it asks for.
-struct alignas(64) Line {
-  char bytes[64];
-};
-
 PolicyVerdict Ask(const CompiledState& state, PolicySetId set,
                   const PolicyQuery& query) {
-  const std::string& blob = state.blobs[static_cast<size_t>(BlobKind::kPolicy)];
-  std::vector<Line> lines((blob.size() + sizeof(Line) - 1) / sizeof(Line));
-  if (!blob.empty()) std::memcpy(lines.data(), blob.data(), blob.size());
-  absl::StatusOr<PolicyTable> table = PolicyTable::Open(
-      {reinterpret_cast<const std::byte*>(lines.data()), blob.size()});
-  return table.ok() ? table->Lookup(set, query) : PolicyVerdict{};
+  if (ToInt(set) >= state.policy_sets.size()) return {};
+  const PieceCopies copy({state.policy_sets[ToInt(set)]});
+  return PolicyTable::Open(copy.list()).Lookup(PolicySetId{0}, query);
 }
 
 DirectionExplanation ExplainDirection(const CompiledState& state,

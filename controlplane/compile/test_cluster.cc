@@ -31,7 +31,9 @@ CompiledTables::CompiledTables(CompiledState state) : state_(std::move(state)) {
     spans[i] = {reinterpret_cast<const std::byte*>(memory_[i].data()),
                 blob.size()};
   }
-  forwarding_ = *ForwardingState::Open(state_.generation, spans);
+  policy_sets_ = PieceCopies(state_.policy_sets);
+  forwarding_ =
+      *ForwardingState::Open(state_.generation, spans, policy_sets_.list());
 }
 
 HostBinding CompiledTables::BindingOf(const IpAddress& address) const {

@@ -23,6 +23,7 @@
 #include "controlplane/compile/identity_allocator.h"
 #include "controlplane/compile/port_numbering.h"
 #include "controlplane/model/desired_state.h"
+#include "dataplane/base/piece_copies.h"
 #include "dataplane/forwarding/forwarding_state.h"
 
 namespace vswitch {
@@ -60,6 +61,7 @@ class CompiledTables {
   CompiledState state_;
   // Aligned copies of the blobs; the lines stay where they are when moved.
   std::array<std::vector<Line>, kBlobKindCount> memory_;
+  PieceCopies policy_sets_;
   ForwardingState forwarding_;
 };
 

@@ -111,9 +111,9 @@ absl::Status ControlPlane::RestorePorts() {
   Generation generation = publisher_.current();
   if (generation == 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(GenerationRoot root, memory_.published.Root(generation));
-  ASSIGN_OR_RETURN(
-      ForwardingState state,
-      ForwardingState::Open(generation, root.First<kBlobKindCount>()));
+  ASSIGN_OR_RETURN(ForwardingState state,
+                   ForwardingState::Open(
+                       generation, root.First<kBlobKindCount>(), root.pieces));
   ports_.Restore(state.ports());
   return absl::OkStatus();
 }

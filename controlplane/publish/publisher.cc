@@ -46,7 +46,8 @@ absl::Status Publisher::Prepare(const CompiledState& compiled) {
   }
   std::array<absl::string_view, kBlobKindCount> blobs;
   std::copy(compiled.blobs.begin(), compiled.blobs.end(), blobs.begin());
-  absl::StatusOr<StagedRoot> staged = tables_.Stage(blobs);
+  absl::StatusOr<StagedRoot> staged =
+      tables_.Stage(blobs, compiled.policy_sets);
   if (!staged.ok()) {
     tables_.identities().Rollback();
     return staged.status();

@@ -50,8 +50,9 @@ absl::StatusOr<Settings> OpenSettings(std::span<const std::byte> blob) {
 
 }  // namespace
 
-absl::StatusOr<ForwardingState> ForwardingState::Open(Generation generation,
-                                                      const BlobSpans& blobs) {
+absl::StatusOr<ForwardingState> ForwardingState::Open(
+    Generation generation, const BlobSpans& blobs,
+    const PieceList& policy_sets) {
   ForwardingState state;
   state.generation_ = generation;
   ASSIGN_OR_RETURN(state.settings_,
@@ -71,8 +72,7 @@ absl::StatusOr<ForwardingState> ForwardingState::Open(Generation generation,
                                          "endpoints", kMaxPorts + 1));
   ASSIGN_OR_RETURN(state.routes_,
                    RouteTable::Open(BlobOf(blobs, BlobKind::kRoutes)));
-  ASSIGN_OR_RETURN(state.policy_,
-                   PolicyTable::Open(BlobOf(blobs, BlobKind::kPolicy)));
+  state.policy_ = PolicyTable::Open(policy_sets);
   ASSIGN_OR_RETURN(state.services_,
                    ServiceTable::Open(BlobOf(blobs, BlobKind::kServices)));
   return state;

@@ -3,15 +3,17 @@
 // ForwardingState: all immutable tables of one generation, opened together: a
 // packet is judged and forwarded by one of these, never by parts of two.
 //
-// Open() checks every size and offset of the blobs, so that nothing the control
+// Open() checks every size and offset of the blobs, and the policy table those
+// of its sets at each use, so that nothing the control
 // plane wrote can make a worker read outside of them.
 //
-//   ASSIGN_OR_RETURN(ForwardingState state, ForwardingState::Open(7, blobs));
+//   ASSIGN_OR_RETURN(ForwardingState state, ForwardingState::Open(7, blobs,
+//                                                               policy_sets));
 //   const EndpointRecord* endpoint = state.endpoint(id);
 //
-// A view without memory of its own: `blobs` must stay mapped and live until the
-// worker has reported that it lets go of the generation.  Immutable: any
-// number of threads.
+// A view without memory of its own: blobs and sets must stay mapped and live
+// until the worker has reported that it lets go of the generation.  Immutable:
+// any number of threads.
 
 #ifndef VSWITCH_DATAPLANE_FORWARDING_FORWARDING_STATE_H_
 #define VSWITCH_DATAPLANE_FORWARDING_FORWARDING_STATE_H_
@@ -25,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/base/piece_list.h"
 #include "dataplane/forwarding/records.h"
 #include "dataplane/nat/service_table.h"
 #include "dataplane/policy/policy_table.h"
@@ -40,8 +43,10 @@ class ForwardingState {
   // The state before anything was published: no ports, no endpoints.
   ForwardingState() = default;
 
+  // `policy_sets` are by PolicySetId.
   static absl::StatusOr<ForwardingState> Open(Generation generation,
-                                              const BlobSpans& blobs);
+                                              const BlobSpans& blobs,
+                                              const PieceList& policy_sets);
 
   Generation generation() const { return generation_; }
   const Settings& settings() const { return settings_; }

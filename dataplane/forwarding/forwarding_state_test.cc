@@ -3,11 +3,13 @@
 #include "dataplane/forwarding/forwarding_state.h"
 
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "dataplane/base/piece_copies.h"
 #include "dataplane/nat/service_table_builder.h"
-#include "dataplane/policy/policy_table_builder.h"
+#include "dataplane/policy/policy_set_builder.h"
 #include "gtest/gtest.h"
 
 namespace vswitch {
@@ -60,9 +62,6 @@ Blobs SmallGeneration() {
   EXPECT_TRUE(routes.Insert(*IpPrefix::Parse("0.0.0.0/0"), to_host).ok());
   EXPECT_TRUE(routes.Insert(*IpPrefix::Parse("fd00::/8"), to_host).ok());
   blobs.Set(BlobKind::kRoutes, routes.Build());
-  PolicyTableBuilder policies;
-  EXPECT_TRUE(policies.Add({}).ok());
-  blobs.Set(BlobKind::kPolicy, *std::move(policies).Build());
   ServiceTableBuilder services(0);
   EXPECT_TRUE(services
                   .Insert({.address = Address("10.96.0.1"),
@@ -74,7 +73,7 @@ Blobs SmallGeneration() {
 }
 
 TEST(ForwardingStateTest, TheEmptyGenerationHasNothing) {
-  absl::StatusOr<ForwardingState> state = ForwardingState::Open(1, {});
+  absl::StatusOr<ForwardingState> state = ForwardingState::Open(1, {}, {});
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->generation(), 1u);
   EXPECT_EQ(state->port(PortId{0}), nullptr);
@@ -86,8 +85,10 @@ TEST(ForwardingStateTest, TheEmptyGenerationHasNothing) {
 
 TEST(ForwardingStateTest, AllTablesAreOfTheGeneration) {
   Blobs blobs = SmallGeneration();
+  const PieceCopies sets(
+      {std::make_shared<const std::string>(*BuildPolicySet({}))});
   absl::StatusOr<ForwardingState> state =
-      ForwardingState::Open(5, blobs.spans());
+      ForwardingState::Open(5, blobs.spans(), sets.list());
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->settings().host_port, PortId{1});
   EXPECT_EQ(state->port(PortId{0}), nullptr);  // a free slot
@@ -115,12 +116,12 @@ TEST(ForwardingStateTest, AllTablesAreOfTheGeneration) {
 TEST(ForwardingStateTest, ABlobOfTheWrongSizeIsRefused) {
   for (BlobKind kind :
        {BlobKind::kSettings, BlobKind::kPorts, BlobKind::kEndpoints,
-        BlobKind::kRoutes, BlobKind::kPolicy, BlobKind::kServices}) {
+        BlobKind::kRoutes, BlobKind::kServices}) {
     Blobs blobs = SmallGeneration();
     BlobSpans spans = blobs.spans();
     std::span<const std::byte>& span = spans[static_cast<size_t>(kind)];
     span = span.first(span.size() - 1);
-    EXPECT_FALSE(ForwardingState::Open(5, spans).ok())
+    EXPECT_FALSE(ForwardingState::Open(5, spans, {}).ok())
         << static_cast<int>(kind);
   }
 }
@@ -130,15 +131,15 @@ TEST(ForwardingStateTest, CountsBeyondTheirArraysAreRefused) {
   std::vector<PortRecord> ports(1);
   ports[0].address_count = kMaxPortAddresses + 1;
   blobs.SetRecords(BlobKind::kPorts, ports);
-  EXPECT_EQ(ForwardingState::Open(5, blobs.spans()).status().message(),
+  EXPECT_EQ(ForwardingState::Open(5, blobs.spans(), {}).status().message(),
             "ports: a record with 9 addresses, at most 8 fit");
   blobs.SetRecords(BlobKind::kPorts, std::vector<PortRecord>(kMaxPorts + 1));
-  EXPECT_FALSE(ForwardingState::Open(5, blobs.spans()).ok());
+  EXPECT_FALSE(ForwardingState::Open(5, blobs.spans(), {}).ok());
   blobs = SmallGeneration();
   Settings settings{};
   settings.node_address_count = kMaxNodeAddresses + 1;
   blobs.SetRecords<Settings>(BlobKind::kSettings, {settings});
-  EXPECT_FALSE(ForwardingState::Open(5, blobs.spans()).ok());
+  EXPECT_FALSE(ForwardingState::Open(5, blobs.spans(), {}).ok());
 }
 
 TEST(RouteTargetTest, PacksBothWays) {

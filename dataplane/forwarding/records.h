@@ -3,7 +3,7 @@
 // The records of a generation that are plain arrays: ports, endpoints, routes'
 // values and settings.  The control plane's compiler fills them, workers read
 // them.  Policy and services have tables of their own (dataplane/policy,
-// dataplane/nat); a ForwardingState (forwarding_state.h) holds all of one
+// in pieces beside the blobs, and dataplane/nat); a ForwardingState (forwarding_state.h) holds all of one
 // generation together.
 //
 // Every record is a plain value of fixed layout without pointers: it lies in
@@ -27,10 +27,9 @@ enum class BlobKind : uint8_t {
   kPorts,      // PortRecord[count], indexed by PortId
   kEndpoints,  // EndpointRecord[count], indexed by EndpointId
   kRoutes,     // dataplane/tables/route_table.h; values are RouteTarget
-  kPolicy,     // dataplane/policy/policy_table.h
   kServices,   // dataplane/nat/service_table.h
 };
-inline constexpr uint32_t kBlobKindCount = 6;
+inline constexpr uint32_t kBlobKindCount = 5;
 
 enum class PortKind : uint8_t {
   kNone,    // the slot is free

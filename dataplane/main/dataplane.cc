@@ -219,8 +219,8 @@ void Dataplane::ServeGeneration() {
     state_ = ForwardingState();
     absl::StatusOr<GenerationRoot> root = tables_.Root(current);
     if (root.ok()) {
-      absl::StatusOr<ForwardingState> opened =
-          ForwardingState::Open(current, root->First<kBlobKindCount>());
+      absl::StatusOr<ForwardingState> opened = ForwardingState::Open(
+          current, root->First<kBlobKindCount>(), root->pieces);
       if (opened.ok()) state_ = *std::move(opened);
     }
     wanted_ports_.assign(state_.ports().begin(), state_.ports().end());

@@ -49,6 +49,12 @@ class BlobHeap {
   // Ends one use of `area`.  REQUIRES: Store() or Adopt() counted it.
   void Release(const Area& area);
 
+  // Returns the bytes of an area that is stored or adopted.
+  absl::string_view Bytes(const Area& area) const {
+    return BytesAt(area.offset - base_offset_, area.bytes);
+  }
+
+  uint64_t base_offset() const { return base_offset_; }
   uint64_t capacity_bytes() const { return bytes_.size(); }
   uint64_t used_bytes() const { return used_bytes_; }
   // The largest blob that would fit now.

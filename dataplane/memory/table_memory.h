@@ -6,16 +6,17 @@
 // changed in place (identities, revisions).
 //
 // Publishing is one store of the generation number.  The root of generation g
-// lies in slot g % 4: an offset and a size per blob.  A root slot and the blobs
-// of an old generation are used again only after Retire(), that is after every
-// worker has reached a later one (quiescence.h).
+// lies in slot g % 4: an offset and a size per blob, and those of a directory
+// of pieces (piece_store.h).  A root slot and the blobs of an old generation
+// are used again only after Retire(), that is after every worker has reached a
+// later one (quiescence.h).
 //
 // Control plane:
 //   ASSIGN_OR_RETURN(TableMemoryWriter writer,
 //                    TableMemoryWriter::Attach(segment.writable()));
 //   const Generation next = writer.CurrentGeneration() + 1;
 //   writer.identities().BeginGeneration(next, reached);
-//   ASSIGN_OR_RETURN(StagedRoot staged, writer.Stage(blobs));
+//   ASSIGN_OR_RETURN(StagedRoot staged, writer.Stage(blobs, pieces));
 //   ... writer.identities().Bind(...), writer.revisions().Mark(...)
 //   RETURN_IF_ERROR(writer.Publish(staged, next));
 //   ... wait until AllReached(slots, next, dead) ...
@@ -40,9 +41,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/base/piece_list.h"
 #include "dataplane/memory/blob_heap.h"
 #include "dataplane/memory/commands.h"
 #include "dataplane/memory/layout.h"
+#include "dataplane/memory/piece_store.h"
 #include "dataplane/memory/ring.h"
 #include "dataplane/tables/atomics.h"
 #include "dataplane/tables/hash.h"
@@ -62,6 +65,7 @@ struct TableMemoryOptions {
   HashSecret secret;                   // random, fresh for each segment
 };
 
+struct BlobReference;      // table_memory_layout.h
 struct TableMemoryHeader;  // table_memory_layout.h
 
 // The rings' parts in table memory; the others lie in worker memory.
@@ -73,10 +77,12 @@ struct TableRings {
   RingTail event_tails[kEventWriterCount];
 };
 
-// The blobs of one generation, bounds-checked; an absent one is empty.
+// The blobs of one generation, bounds-checked; an absent one is empty.  The
+// pieces check their bounds at each use.
 struct GenerationRoot {
   Generation generation = 0;
   std::array<std::span<const std::byte>, kRootBlobCount> blobs;
+  PieceList pieces;
 
   // The first `count` of them, as ForwardingState::Open() takes them.
   template <size_t count>
@@ -99,7 +105,7 @@ class TableMemoryReader {
   // The number itself, for WorkerPresence.
   const StdAtomics::Atomic<uint64_t>* generation() const;
 
-  // Returns the blobs of `generation`, every offset checked against the heap.
+  // Returns the tables of `generation`, every offset checked against the heap.
   // ABORTED if its root is not there any more (load the generation again),
   // FAILED_PRECONDITION for generation 0.
   absl::StatusOr<GenerationRoot> Root(Generation generation) const;
@@ -109,6 +115,9 @@ class TableMemoryReader {
   const TableRings& rings() const;
 
  private:
+  absl::StatusOr<std::span<const std::byte>> BlobAt(
+      const BlobReference& blob) const;
+
   std::span<const std::byte> bytes_;
   const TableMemoryHeader* header_ = nullptr;
   Area heap_;  // copies: checked once, and out of the writer's reach
@@ -120,6 +129,7 @@ class TableMemoryReader {
 // A root that is written but not published.
 struct StagedRoot {
   std::array<Area, kRootBlobCount> blobs;
+  Area pieces;  // the directory
 };
 
 class TableMemoryWriter {
@@ -141,9 +151,11 @@ class TableMemoryWriter {
 
   Generation CurrentGeneration() const;
 
-  // Writes the blobs of the next generation; nothing is visible yet.
+  // Writes the tables of the next generation; nothing is visible yet.  Pieces
+  // that a live generation has by the same pointers are shared with it unread.
   // RESOURCE_EXHAUSTED, with numbers, if they do not fit: nothing is kept.
-  absl::StatusOr<StagedRoot> Stage(std::span<const absl::string_view> blobs);
+  absl::StatusOr<StagedRoot> Stage(std::span<const absl::string_view> blobs,
+                                   std::span<const TablePiece> pieces = {});
 
   // Gives back what Stage() took, of a root that is not published.
   void Discard(const StagedRoot& staged);
@@ -153,7 +165,7 @@ class TableMemoryWriter {
   // FAILED_PRECONDITION, and `staged` stays staged.
   absl::Status Publish(const StagedRoot& staged, Generation generation);
 
-  // Frees the blobs of `generation` and of all before it.  REQUIRES: every
+  // Frees the tables of `generation` and of all before it.  REQUIRES: every
   // reader has reached a later one.  FAILED_PRECONDITION for the current one.
   absl::Status Retire(Generation generation);
 

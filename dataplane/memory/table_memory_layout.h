@@ -33,6 +33,7 @@ struct BlobReference {
 struct RootSlot {
   StdAtomics::Atomic<uint64_t> generation;  // 0: free
   BlobReference blobs[kRootBlobCount];
+  BlobReference pieces;  // PieceArea[], offsets from the heap's first byte
 };
 
 // Where everything lies; does not change after Format().  A reader copies it,
@@ -57,7 +58,7 @@ struct TableMemoryHeader {
 inline constexpr uint64_t kTableMemoryMagic = 0x656c626154775356;  // "VSwTable"
 inline constexpr uint64_t kMaxIdentityGroups = 1u << 22;  // 2^24 identities
 inline constexpr uint64_t kTableMemoryLayout = LayoutHash(
-    {1, sizeof(TableMemoryHeader), offsetof(TableMemoryHeader, generation),
+    {2, sizeof(TableMemoryHeader), offsetof(TableMemoryHeader, generation),
      offsetof(TableMemoryHeader, roots), sizeof(RootSlot), kRootBlobCount,
      kRootSlotCount, sizeof(IdentitySlot<StdAtomics>),
      sizeof(IdentityTags<StdAtomics>), kRevisionSlotCount, sizeof(TableRings),

@@ -73,6 +73,21 @@ const StdAtomics::Atomic<uint64_t>* TableMemoryReader::generation() const {
   return &header_->generation;
 }
 
+absl::StatusOr<std::span<const std::byte>> TableMemoryReader::BlobAt(
+    const BlobReference& blob) const {
+  const Area area{blob.offset.LoadAcquire(), blob.bytes.LoadAcquire()};
+  if (area.bytes == 0) return std::span<const std::byte>();
+  const uint64_t heap_end = heap_.offset + heap_.bytes;
+  if (area.offset < heap_.offset || area.offset > heap_end ||
+      area.bytes > heap_end - area.offset ||
+      area.offset % kCacheLineBytes != 0) {
+    return absl::DataLossError(absl::StrCat("table memory: a table at offset ",
+                                            area.offset, " of ", area.bytes,
+                                            " bytes lies outside of the heap"));
+  }
+  return bytes_.subspan(area.offset, area.bytes);
+}
+
 absl::StatusOr<GenerationRoot> TableMemoryReader::Root(
     Generation generation) const {
   if (generation == 0) {
@@ -83,19 +98,19 @@ absl::StatusOr<GenerationRoot> TableMemoryReader::Root(
   GenerationRoot root;
   root.generation = generation;
   for (uint32_t i = 0; i < kRootBlobCount; ++i) {
-    const Area area{slot.blobs[i].offset.LoadAcquire(),
-                    slot.blobs[i].bytes.LoadAcquire()};
-    if (area.bytes == 0) continue;
-    const uint64_t heap_end = heap_.offset + heap_.bytes;
-    if (area.offset < heap_.offset || area.offset > heap_end ||
-        area.bytes > heap_end - area.offset ||
-        area.offset % kCacheLineBytes != 0) {
-      return absl::DataLossError(absl::StrCat(
-          "table memory: generation ", generation, ": table ", i, " at offset ",
-          area.offset, " of ", area.bytes, " bytes lies outside of the heap"));
-    }
-    root.blobs[i] = bytes_.subspan(area.offset, area.bytes);
+    ASSIGN_OR_RETURN(root.blobs[i], BlobAt(slot.blobs[i]));
   }
+  ASSIGN_OR_RETURN(const std::span<const std::byte> directory,
+                   BlobAt(slot.pieces));
+  if (directory.size() % sizeof(PieceArea) != 0) {
+    return absl::DataLossError(
+        absl::StrCat("table memory: generation ", generation,
+                     ": a directory of ", directory.size(),
+                     " bytes; a multiple of ", sizeof(PieceArea), " is right"));
+  }
+  root.pieces = PieceList(bytes_.subspan(heap_.offset, heap_.bytes),
+                          {reinterpret_cast<const PieceArea*>(directory.data()),
+                           directory.size() / sizeof(PieceArea)});
   // The writer clears the number before it reuses a slot; the loads above are
   // acquires, so a number that still matches means that they were whole.
   if (slot.generation.LoadAcquire() != generation) {

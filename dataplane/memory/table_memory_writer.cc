@@ -12,6 +12,15 @@
 namespace vswitch {
 namespace {
 
+Area AreaAt(const BlobReference& blob) {
+  return {blob.offset.LoadRelaxed(), blob.bytes.LoadRelaxed()};
+}
+
+void StoreArea(const Area& area, BlobReference& blob) {
+  blob.offset.StoreRelease(area.offset);
+  blob.bytes.StoreRelease(area.bytes);
+}
+
 // Twice as many slots as addresses: at half load no address finds both of its
 // groups full (identity_table_test.cc, FillsToCapacity).
 uint64_t GroupCountFor(uint32_t identity_capacity) {
@@ -43,6 +52,7 @@ struct TableMemoryWriter::State {
   TableMemoryHeader* header = nullptr;
   uint64_t rings_offset = 0;
   BlobHeap heap;
+  PieceStore pieces;
   IdentityTableWriter identities;
   RevisionTableWriter revisions;
 };
@@ -103,9 +113,9 @@ absl::StatusOr<TableMemoryWriter> TableMemoryWriter::Attach(
       continue;
     }
     for (const BlobReference& blob : slot.blobs) {
-      RETURN_IF_ERROR(state->heap.Adopt(
-          {blob.offset.LoadRelaxed(), blob.bytes.LoadRelaxed()}));
+      RETURN_IF_ERROR(state->heap.Adopt(AreaAt(blob)));
     }
+    RETURN_IF_ERROR(state->pieces.Adopt(AreaAt(slot.pieces), state->heap));
   }
   state->identities = IdentityTableWriter(IdentitiesAt(bytes.data(), geometry),
                                           header.secret, current);
@@ -121,7 +131,8 @@ Generation TableMemoryWriter::CurrentGeneration() const {
 }
 
 absl::StatusOr<StagedRoot> TableMemoryWriter::Stage(
-    std::span<const absl::string_view> blobs) {
+    std::span<const absl::string_view> blobs,
+    std::span<const TablePiece> pieces) {
   if (blobs.size() > kRootBlobCount) {
     return absl::InvalidArgumentError(
         absl::StrCat("table memory: ", blobs.size(),
@@ -136,11 +147,18 @@ absl::StatusOr<StagedRoot> TableMemoryWriter::Stage(
     }
     staged.blobs[i] = *area;
   }
+  absl::StatusOr<Area> directory = state_->pieces.Store(pieces, state_->heap);
+  if (!directory.ok()) {
+    Discard(staged);
+    return directory.status();
+  }
+  staged.pieces = *directory;
   return staged;
 }
 
 void TableMemoryWriter::Discard(const StagedRoot& staged) {
   for (const Area& area : staged.blobs) state_->heap.Release(area);
+  state_->pieces.Release(staged.pieces, state_->heap);
 }
 
 absl::Status TableMemoryWriter::Publish(const StagedRoot& staged,
@@ -161,9 +179,9 @@ absl::Status TableMemoryWriter::Publish(const StagedRoot& staged,
         " and retire it"));
   }
   for (uint32_t i = 0; i < kRootBlobCount; ++i) {
-    slot.blobs[i].offset.StoreRelease(staged.blobs[i].offset);
-    slot.blobs[i].bytes.StoreRelease(staged.blobs[i].bytes);
+    StoreArea(staged.blobs[i], slot.blobs[i]);
   }
+  StoreArea(staged.pieces, slot.pieces);
   slot.generation.StoreRelease(generation);
   state_->revisions.Refresh(generation);
   // Sequentially consistent, a release and more: whoever sees the number sees
@@ -185,9 +203,9 @@ absl::Status TableMemoryWriter::Retire(Generation generation) {
     if (old == 0 || old > generation) continue;
     slot.generation.StoreRelease(0);
     for (const BlobReference& blob : slot.blobs) {
-      state_->heap.Release(
-          {blob.offset.LoadRelaxed(), blob.bytes.LoadRelaxed()});
+      state_->heap.Release(AreaAt(blob));
     }
+    state_->pieces.Release(AreaAt(slot.pieces), state_->heap);
   }
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "dataplane/base/piece_copies.h"
 #include "dataplane/base/status_macros.h"
 
 namespace vswitch {
@@ -67,6 +68,7 @@ uint32_t GroupCountFor(uint32_t addresses) {
 
 struct OfflineSwitch::Memory {
   std::array<ZeroedMemory, kBlobKindCount> blobs;
+  PieceCopies policy_sets;
   ZeroedMemory identity_tags;
   ZeroedMemory identity_slots;
   ZeroedMemory revisions;
@@ -142,7 +144,9 @@ absl::Status OfflineSwitch::Publish(const OfflineTables& tables) {
     blobs[kind] = CopyOf(tables.blobs[kind]);
     spans[kind] = blobs[kind].bytes();
   }
-  ASSIGN_OR_RETURN(ForwardingState state, ForwardingState::Open(next, spans));
+  PieceCopies policy_sets(tables.policy_sets);
+  ASSIGN_OR_RETURN(ForwardingState state,
+                   ForwardingState::Open(next, spans, policy_sets.list()));
 
   // There is one reader, and it runs in this thread: it has reached every
   // generation that was published.
@@ -171,6 +175,7 @@ absl::Status OfflineSwitch::Publish(const OfflineTables& tables) {
   }
   memory_->bound = std::move(bound);
   memory_->blobs = std::move(blobs);
+  memory_->policy_sets = std::move(policy_sets);
   state_ = state;
   return absl::OkStatus();
 }

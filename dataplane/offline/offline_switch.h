@@ -47,7 +47,8 @@ struct OfflineOptions {
 
 // The tables of one generation, as the compiler makes them.
 struct OfflineTables {
-  std::array<std::string, kBlobKindCount> blobs;  // by BlobKind
+  std::array<std::string, kBlobKindCount> blobs;                // by BlobKind
+  std::vector<std::shared_ptr<const std::string>> policy_sets;  // by id
   // All addresses with an identity.
   std::vector<std::pair<IpAddress, HostBinding>> bindings;
   // The addresses whose connections are to be judged again; nullopt: all.

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/pipeline/test_world.h"
-#include "dataplane/policy/policy_table_builder.h"
+#include "dataplane/policy/policy_set_builder.h"
 #include "dataplane/tables/route_table.h"
 
 namespace vswitch {
@@ -231,7 +231,7 @@ OfflineTables TestNode::Compile() const {
     CheckOk(ToInt(id) == i ? absl::OkStatus()
                            : absl::InternalError("two equal policy sets"));
   }
-  blob(BlobKind::kPolicy) = ValueOrDie(std::move(policy_builder).Build());
+  tables.policy_sets = std::move(policy_builder).Build();
 
   ServiceTableBuilder service_builder(settings.maglev_seed);
   for (const ServiceSpec& service : services) {

@@ -26,11 +26,16 @@ bool InCidr(const CidrMatch& match, const IpAddress& address) {
 }
 
 bool PeerMatches(const PolicyEntry& entry, const PolicyQuery& query) {
-  if (entry.any_peer) return true;
+  if (entry.any_peer) {
+    bool excluded = false;
+    for (IdentityId id : entry.excluded) excluded |= id == query.peer;
+    if (!excluded) return true;
+  }
   for (IdentityId id : entry.identities) {
     if (id == query.peer) return true;
   }
   for (const CidrMatch& match : entry.cidrs) {
+    if (match.outside_only && query.peer != kIdentityWorld) continue;
     if (InCidr(match, query.peer_address)) return true;
   }
   return false;
@@ -53,17 +58,34 @@ bool TrafficMatches(const PolicyEntry& entry, const PolicyQuery& query) {
 
 PolicyVerdict NaiveVerdict(const PolicySetSpec& spec,
                            const PolicyQuery& query) {
-  PolicyVerdict best{.precedence = 0};
-  for (const PolicyEntry& entry : spec.entries) {
-    if (entry.precedence > best.precedence && PeerMatches(entry, query) &&
-        TrafficMatches(entry, query)) {
-      best.precedence = entry.precedence;
-      best.rule = entry.rule;
+  uint32_t below = 0x10000;  // only tiers under this one count
+  while (true) {
+    PolicyVerdict best{.precedence = 0};
+    for (const PolicyEntry& entry : spec.entries) {
+      if (entry.precedence >> 24 < below &&
+          entry.precedence > best.precedence && PeerMatches(entry, query) &&
+          TrafficMatches(entry, query)) {
+        best.precedence = entry.precedence;
+        best.rule = entry.rule;
+      }
     }
+    if (spec.default_precedence >> 24 < below &&
+        spec.default_precedence > best.precedence) {
+      best.precedence = spec.default_precedence;
+      best.rule = kNoRule;
+    }
+    const uint32_t verdict = best.precedence % 256;
+    if (verdict == 2) {
+      below = best.precedence >> 24;
+      continue;
+    }
+    best.allowed = verdict == 1;
+    if (verdict >= 128) {
+      best.established = static_cast<EstablishedAction>(verdict % 4);
+      best.deny_response = static_cast<DenyResponse>(verdict / 4 % 4);
+    }
+    return best;
   }
-  if (best.precedence == 0) best.precedence = spec.default_precedence;
-  best.allowed = best.precedence % 256 == 1;
-  return best;
 }
 
 }  // namespace vswitch

@@ -18,9 +18,16 @@ void SortUnique(std::vector<T>& values) {
 void Normalize(PolicySetSpec& spec) {
   for (PolicyEntry& entry : spec.entries) {
     if (entry.any_peer) {
+      std::erase_if(entry.excluded, [&entry](IdentityId id) {
+        return std::find(entry.identities.begin(), entry.identities.end(),
+                         id) != entry.identities.end();
+      });
       entry.identities.clear();
-      entry.cidrs.clear();
+      if (entry.excluded.empty()) entry.cidrs.clear();
+    } else {
+      entry.excluded.clear();
     }
+    SortUnique(entry.excluded);
     SortUnique(entry.identities);
     for (CidrMatch& match : entry.cidrs) SortUnique(match.except);
     SortUnique(entry.cidrs);

@@ -3,7 +3,7 @@
 // PolicySetSpec: one endpoint's policy in one direction, normalised: which
 // peers may use which protocols and ports, by which rule.  This is what the
 // control plane's compiler makes of Kubernetes' policies, and the input of
-// PolicyTableBuilder.  Selectors and port names are resolved; tiers, priorities
+// BuildPolicySet().  Selectors and port names are resolved; tiers, priorities
 // and verdicts are one number, the precedence.
 //
 //   PolicySetSpec spec;

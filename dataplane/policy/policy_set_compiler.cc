@@ -4,45 +4,20 @@
 #include "dataplane/policy/policy_set_compiler.h"
 
 #include <algorithm>
-#include <cstring>
-#include <set>
+#include <bit>
+#include <iterator>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/status_macros.h"
+#include "dataplane/policy/policy_signature.h"
 
 namespace vswitch {
 namespace {
 
-// Ranks of the entries that match, ascending: rank 0 is the strongest entry.
-using Signature = std::vector<uint32_t>;
-
-// Numbers signatures in the order of their first appearance.
-class ClassNumbering {
- public:
-  absl::StatusOr<uint16_t> Number(const Signature& signature) {
-    auto [it, inserted] = numbers_.try_emplace(
-        signature, static_cast<uint32_t>(signatures_.size()));
-    if (inserted) {
-      if (signatures_.size() > 0xffff) {
-        return absl::ResourceExhaustedError(
-            "a policy set needs more than 65536 classes; use fewer distinct "
-            "ports or peers");
-      }
-      signatures_.push_back(signature);
-    }
-    return static_cast<uint16_t>(it->second);
-  }
-  const std::vector<Signature>& signatures() const { return signatures_; }
-
- private:
-  std::map<Signature, uint32_t> numbers_;
-  std::vector<Signature> signatures_;
-};
-
-int ProtocolIndex(IpProtocol protocol) {
-  if (protocol == IpProtocol::kTcp) return 0;
-  return protocol == IpProtocol::kUdp ? 1 : 2;
-}
+// Ranges of one family up to this many have a row each, so that a lookup needs
+// no line that names the row; more of them share the rows of equal ranges.
+constexpr size_t kMaxUnclassedRanges = 64;
 
 // Entries by rank, and the classes found so far.
 class SetCompiler {
@@ -54,44 +29,94 @@ class SetCompiler {
                      [](const PolicyEntry* a, const PolicyEntry* b) {
                        return a->precedence > b->precedence;
                      });
-    set_.default_precedence = spec.default_precedence;
+    set_.default_cell = EncodeCell(spec.default_precedence, 0, kNoRule);
   }
 
   absl::StatusOr<CompiledSet> Compile(uint64_t max_cells) {
+    RETURN_IF_ERROR(EncodeEntries());
     RETURN_IF_ERROR(ClassifyIdentities());
     RETURN_IF_ERROR(ClassifyPorts());
-    RETURN_IF_ERROR(ClassifyPrefixes());
-    uint64_t rows = identity_classes_.signatures().size() +
-                    cidr_classes_.signatures().size();
-    uint64_t cells = rows * port_classes_.signatures().size();
-    if (cells > max_cells) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("a policy set of ", ranked_.size(), " entries needs ",
-                       cells, " verdict cells, ", max_cells, " are free"));
+    RETURN_IF_ERROR(ClassifyAddresses());
+    const uint64_t cells = uint64_t{set_.row_count} << set_.cell_shift;
+    if (cells * set_.port_class_count > max_cells) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "a policy set of ", ranked_.size(), " entries needs ",
+          cells * set_.port_class_count, " verdict cells, ", max_cells,
+          " are allowed: ", set_.row_count, " classes of peers times ",
+          set_.port_class_count, " classes of ports"));
     }
     FillCells();
     return std::move(set_);
   }
 
  private:
-  absl::Status ClassifyIdentities() {
-    Signature any;
-    std::map<IdentityId, Signature> by_identity;
-    for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
-      if (ranked_[rank]->any_peer) any.push_back(rank);
-      for (IdentityId id : ranked_[rank]->identities) {
-        by_identity[id].push_back(rank);
+  // The cells of the entries.  Earliness need only tell an entry that matches
+  // by identity from one that matches by address: within each of the two the
+  // first one was chosen already.
+  absl::Status EncodeEntries() {
+    enum { kNeither, kIdentity, kAddress, kBoth } group = kNeither;
+    uint32_t precedence = 0;
+    uint32_t later = 0;
+    for (const PolicyEntry* entry : ranked_) {
+      const bool by_identity = entry->any_peer || !entry->identities.empty();
+      const auto kind = entry->cidrs.empty() ? kIdentity
+                        : by_identity        ? kBoth
+                                             : kAddress;
+      if (entry->precedence != precedence) {
+        later = 0;
+      } else if (kind != group || kind == kBoth) {
+        ++later;
+      }
+      precedence = entry->precedence;
+      group = kind;
+      if (later >= kMaxEarliness) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("a policy set has more than ", kMaxEarliness,
+                         " entries of precedence ", precedence,
+                         " that alternate between identities and CIDRs"));
+      }
+      cells_.push_back(
+          EncodeCell(precedence, kMaxEarliness - later, entry->rule));
+      if (CellPasses(cells_.back())) {
+        set_.passing_tiers |= 1u << CellTier(cells_.back());
       }
     }
-    RETURN_IF_ERROR(identity_classes_.Number(any).status());
-    for (const auto& [id, signature] : by_identity) {
-      Signature merged;
-      std::merge(any.begin(), any.end(), signature.begin(), signature.end(),
-                 std::back_inserter(merged));
-      ASSIGN_OR_RETURN(uint16_t number, identity_classes_.Number(merged));
-      set_.identities.emplace_back(id, number);
+    const uint32_t levels = 1 + std::popcount(set_.passing_tiers);
+    set_.cell_shift =
+        static_cast<uint8_t>(std::countr_zero(std::bit_ceil(levels)));
+    return absl::OkStatus();
+  }
+
+  absl::Status ClassifyIdentities() {
+    Signature any;
+    std::map<IdentityId, ActiveEntries> named;
+    for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
+      for (IdentityId id : ranked_[rank]->identities) named[id];
+      for (IdentityId id : ranked_[rank]->excluded) named[id];
+      if (ranked_[rank]->any_peer) any.push_back(rank);
     }
-    set_.identity_class_count = identity_classes_.signatures().size();
+    for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
+      for (IdentityId id : ranked_[rank]->identities) {
+        named[id].Change(rank, 1);
+      }
+      // One that takes away what `any` gives.
+      for (IdentityId id : ranked_[rank]->excluded) named[id].Change(rank, 1);
+    }
+    RETURN_IF_ERROR(identity_classes_.Number(any).status());
+    for (const auto& [id, entries] : named) {
+      Signature signature;
+      const Signature own = entries.signature();
+      std::set_symmetric_difference(any.begin(), any.end(), own.begin(),
+                                    own.end(), std::back_inserter(signature));
+      ASSIGN_OR_RETURN(uint16_t number, identity_classes_.Number(signature));
+      set_.identities.emplace_back(id, number);
+      if (id == kIdentityWorld) set_.world_class = number;
+    }
+    set_.identity_class_count =
+        static_cast<uint32_t>(identity_classes_.signatures().size());
+    for (const Signature& signature : identity_classes_.signatures()) {
+      rows_.push_back(signature);
+    }
     return absl::OkStatus();
   }
 
@@ -101,133 +126,166 @@ class SetCompiler {
       if (ranked_[rank]->traffic.empty()) any.push_back(rank);
     }
     ASSIGN_OR_RETURN(set_.other_class, port_classes_.Number(any));
-    for (int protocol = 0; protocol < 3; ++protocol) {
-      RETURN_IF_ERROR(ClassifyProtocol(protocol, any));
+    for (uint32_t index = 0; index < kPortMapCount; ++index) {
+      RETURN_IF_ERROR(ClassifyProtocol(index, any));
     }
-    set_.port_class_count = port_classes_.signatures().size();
+    set_.port_class_count =
+        static_cast<uint32_t>(port_classes_.signatures().size());
     return absl::OkStatus();
   }
 
   // Sweeps the ports from 0 up, with the entries active at each.
-  absl::Status ClassifyProtocol(int protocol, const Signature& any) {
+  absl::Status ClassifyProtocol(uint32_t index, const Signature& any) {
     // Port to the changes there: rank, +1 begins or -1 ends.
     std::map<uint32_t, std::vector<std::pair<uint32_t, int>>> changes;
-    changes[0];
+    ActiveEntries active, unknown;
+    for (uint32_t rank : any) {
+      active.Change(rank, 1);
+      unknown.Change(rank, 1);
+    }
     for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
       for (const TrafficMatch& match : ranked_[rank]->traffic) {
-        if (ProtocolIndex(match.protocol) != protocol) continue;
+        if (PortMapIndex(match.protocol) != index) continue;
         changes[match.first].emplace_back(rank, 1);
         changes[match.last + 1u].emplace_back(rank, -1);
+        if (match.first == 0 && match.last == 65535) unknown.Change(rank, 1);
       }
     }
-    std::map<uint32_t, int> active;  // rank to how many of its ranges
-    for (uint32_t rank : any) active[rank] = 1;
-    std::vector<PortRangeClass>& ranges = set_.ports[protocol];
+    if (changes.empty()) return absl::OkStatus();
+    changes[65536];
+    PortClasses& classes = set_.ports[index];
+    ASSIGN_OR_RETURN(classes.unknown_class,
+                     port_classes_.Number(unknown.signature()));
     for (const auto& [port, list] : changes) {
-      for (auto [rank, change] : list) {
-        if ((active[rank] += change) == 0) active.erase(rank);
-      }
-      if (port > 65535) break;
-      Signature signature;
-      for (const auto& [rank, count] : active) signature.push_back(rank);
-      ASSIGN_OR_RETURN(uint16_t number, port_classes_.Number(signature));
-      if (ranges.empty() || ranges.back().port_class != number) {
-        ranges.push_back({.first = port, .port_class = number});
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  // An address whose most specific prefix is P is matched by those CIDRs that
-  // contain P and have no exception that contains P: walking the prefixes in
-  // order, what begins at P is added to what its parent has, what is excepted
-  // at P taken away.
-  absl::Status ClassifyPrefixes() {
-    struct Changes {
-      std::vector<uint32_t> begins, ends;  // numbers of CIDR matches
-    };
-    std::map<IpPrefix, Changes, PrefixOrder> changes;
-    std::vector<uint32_t> rank_of_match;
-    for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
-      for (const CidrMatch& match : ranked_[rank]->cidrs) {
-        uint32_t number = static_cast<uint32_t>(rank_of_match.size());
-        rank_of_match.push_back(rank);
-        changes[match.cidr].begins.push_back(number);
-        for (const IpPrefix& except : match.except) {
-          changes[except].ends.push_back(number);
+      if (port != 0) {
+        ASSIGN_OR_RETURN(uint16_t number,
+                         port_classes_.Number(active.signature()));
+        const uint16_t last = static_cast<uint16_t>(port - 1);
+        if (!classes.ranges.empty() &&
+            classes.ranges.back().port_class == number) {
+          classes.ranges.back().last = last;
+        } else {
+          classes.ranges.push_back({last, number});
         }
       }
+      for (const auto& [rank, change] : list) active.Change(rank, change);
     }
-    std::vector<std::pair<IpPrefix, std::set<uint32_t>>> parents;
-    for (const auto& [prefix, change] : changes) {
-      while (!parents.empty() &&
-             !(parents.back().first.Contains(prefix.address) &&
-               parents.back().first.prefix_bits <= prefix.prefix_bits)) {
-        parents.pop_back();
-      }
-      std::set<uint32_t> matches;
-      if (!parents.empty()) matches = parents.back().second;
-      matches.insert(change.begins.begin(), change.begins.end());
-      for (uint32_t number : change.ends) matches.erase(number);
-      std::set<uint32_t> ranks;
-      for (uint32_t number : matches) ranks.insert(rank_of_match[number]);
-      ASSIGN_OR_RETURN(uint16_t number, cidr_classes_.Number(Signature(
-                                            ranks.begin(), ranks.end())));
-      if (number == 0xffff) {
-        return absl::ResourceExhaustedError(
-            "a policy set needs more than 65534 CIDR classes");
-      }
-      set_.prefixes[prefix] = static_cast<uint16_t>(number + 1);
-      parents.emplace_back(prefix, std::move(matches));
-    }
-    set_.cidr_class_count = cidr_classes_.signatures().size() + 1;
     return absl::OkStatus();
   }
 
-  PolicyCell Strongest(const Signature& peer, const Signature& port) const {
+  absl::Status ClassifyAddresses() {
+    std::vector<RankedCidr> cidrs;
+    bool for_all = false;
+    bool for_world = false;
+    for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
+      for (const CidrMatch& match : ranked_[rank]->cidrs) {
+        cidrs.push_back({rank, &match});
+        (match.outside_only ? for_world : for_all) = true;
+      }
+    }
+    set_.cidr_mode = !for_world ? CidrMode::kAllPeers
+                     : for_all  ? CidrMode::kSplit
+                                : CidrMode::kWorldOnly;
+    const IpFamily families[] = {IpFamily::kIpv4, IpFamily::kIpv6};
+    std::array<std::vector<AddressRange>, 2> ranges;
+    for (int i = 0; i < 2; ++i) {
+      ranges[i] = FindAddressRanges(families[i], cidrs);
+      set_.addresses[i].classed = ranges[i].size() > kMaxUnclassedRanges;
+      if (!set_.addresses[i].classed) AddRowEach(ranges[i], set_.addresses[i]);
+    }
+    for (int i = 0; i < 2; ++i) {
+      if (set_.addresses[i].classed) {
+        RETURN_IF_ERROR(AddSharedRows(ranges[i], set_.addresses[i]));
+      }
+    }
+    set_.row_count = static_cast<uint32_t>(rows_.size());
+    return absl::OkStatus();
+  }
+
+  void AddRowEach(const std::vector<AddressRange>& ranges,
+                  AddressRows& family) {
+    for (const AddressRange& range : ranges) {
+      family.lasts.push_back(range.last);
+      family.rows.push_back(AddRow(range));
+    }
+  }
+
+  absl::Status AddSharedRows(const std::vector<AddressRange>& ranges,
+                             AddressRows& family) {
+    std::map<std::pair<Signature, Signature>, uint16_t> known;
+    for (const AddressRange& range : ranges) {
+      const auto [it, inserted] =
+          known.try_emplace({range.world, range.others}, 0);
+      if (inserted) {
+        if (cidr_row_count_ > 0xffff) {
+          return absl::ResourceExhaustedError(
+              "a policy set needs more than 65536 classes of addresses; use "
+              "fewer distinct CIDRs");
+        }
+        it->second = AddRow(range);
+      }
+      family.lasts.push_back(range.last);
+      family.rows.push_back(it->second);
+    }
+    return absl::OkStatus();
+  }
+
+  // Returns its number among the CIDR rows.
+  uint16_t AddRow(const AddressRange& range) {
+    rows_.push_back(range.world);
+    if (set_.cidr_mode == CidrMode::kSplit) rows_.push_back(range.others);
+    return static_cast<uint16_t>(cidr_row_count_++);
+  }
+
+  // Writes the strongest entry that both match, and the strongest below each
+  // passing tier.
+  void FillCell(const Signature& peer, const Signature& port, uint64_t* cell) {
+    uint32_t pending = set_.passing_tiers;
+    bool found = false;
     auto a = peer.begin();
     auto b = port.begin();
-    while (a != peer.end() && b != port.end()) {
-      if (*a == *b) {
-        return {ToInt(ranked_[*a]->rule), ranked_[*a]->precedence};
-      }
+    while (a != peer.end() && b != port.end() && (!found || pending != 0)) {
       if (*a < *b) {
         ++a;
+      } else if (*b < *a) {
+        ++b;
       } else {
+        const uint64_t entry = cells_[*a];
+        if (!found) cell[0] = entry;
+        found = true;
+        for (uint32_t left = pending; left != 0; left &= left - 1) {
+          const uint32_t tier = std::countr_zero(left);
+          if (CellTier(entry) >= tier) continue;
+          cell[CellBelow(tier, set_.passing_tiers)] = entry;
+          pending &= ~(1u << tier);
+        }
+        ++a;
         ++b;
       }
     }
-    return {ToInt(kNoRule), 0};
   }
 
   void FillCells() {
-    for (const Signature& peer : identity_classes_.signatures()) {
-      for (const Signature& port : port_classes_.signatures()) {
-        set_.identity_cells.push_back(Strongest(peer, port));
-      }
-    }
-    for (const Signature& peer : cidr_classes_.signatures()) {
-      for (const Signature& port : port_classes_.signatures()) {
-        set_.cidr_cells.push_back(Strongest(peer, port));
+    const uint32_t stride = 1u << set_.cell_shift;
+    set_.cells.resize(rows_.size() * set_.port_class_count * stride);
+    uint64_t* cell = set_.cells.data();
+    for (const Signature& port : port_classes_.signatures()) {
+      for (const Signature& peer : rows_) {
+        FillCell(peer, port, cell);
+        cell += stride;
       }
     }
   }
 
   std::vector<const PolicyEntry*> ranked_;
-  ClassNumbering identity_classes_, port_classes_, cidr_classes_;
+  std::vector<uint64_t> cells_;  // of the entries, by rank
+  std::vector<Signature> rows_;
+  uint32_t cidr_row_count_ = 0;
+  ClassNumbering identity_classes_, port_classes_;
   CompiledSet set_;
 };
 
 }  // namespace
-
-bool PrefixOrder::operator()(const IpPrefix& a, const IpPrefix& b) const {
-  if (a.address.family() != b.address.family()) {
-    return a.address.family() < b.address.family();
-  }
-  int order = std::memcmp(a.address.bytes.data(), b.address.bytes.data(), 16);
-  if (order != 0) return order < 0;
-  return a.prefix_bits < b.prefix_bits;
-}
 
 absl::StatusOr<CompiledSet> CompileSet(const PolicySetSpec& spec,
                                        uint64_t max_cells) {

@@ -1,7 +1,7 @@
 // dataplane/policy/policy_set_compiler.h
 //
 // CompileSet(): the equivalence classes of one policy set.  Two identities (or
-// prefixes, or ports) that the same entries match are of one class, so the
+// addresses, or ports) that the same entries match are of one class, so the
 // verdicts are a small matrix whatever the number of identities and ports.
 //
 // Part of the builder; control thread only.
@@ -12,51 +12,58 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/policy/address_ranges.h"
 #include "dataplane/policy/policy_layout.h"
 #include "dataplane/policy/policy_set.h"
 
 namespace vswitch {
 
-// Order of prefixes: family, address, length.  Those inside a prefix follow it
-// directly, so one walk with a stack knows every prefix's parent.
-struct PrefixOrder {
-  bool operator()(const IpPrefix& a, const IpPrefix& b) const;
+// Ports up to `last`, from behind the range before, are of class `port_class`.
+struct PortRangeClass {
+  uint16_t last = 65535;
+  uint16_t port_class = 0;
 };
 
-// Ports from `first` up to the next range's `first` are of class `port_class`.
-struct PortRangeClass {
-  uint32_t first = 0;
-  uint16_t port_class = 0;
-  friend auto operator<=>(const PortRangeClass&,
-                          const PortRangeClass&) = default;
+struct PortClasses {
+  std::vector<PortRangeClass> ranges;  // empty: no entry names the protocol
+  uint16_t unknown_class = 0;
+};
+
+// The rows of one family's address ranges, counted from the first CIDR row;
+// in CidrMode::kSplit in pairs.
+struct AddressRows {
+  std::vector<AddressNumber> lasts;  // empty: no CIDRs
+  std::vector<uint16_t> rows;        // as many
+  bool classed = false;  // false: the rows are consecutive, from the first on
 };
 
 struct CompiledSet {
   std::vector<std::pair<IdentityId, uint16_t>> identities;  // id to class
-  uint32_t identity_class_count = 1;  // class 0: entries for any peer
+  uint32_t identity_class_count = 1;  // class 0: named by no entry
+  uint16_t world_class = 0;
 
-  std::array<std::vector<PortRangeClass>, 3> ports;  // TCP, UDP, SCTP
-  uint16_t other_class = 0;                          // other protocols
+  std::array<PortClasses, kPortMapCount> ports;  // by PortMapIndex()
+  uint16_t other_class = 0;                      // other protocols
   uint32_t port_class_count = 0;
 
-  // The class of the addresses whose most specific prefix of this set it is.
-  std::map<IpPrefix, uint16_t, PrefixOrder> prefixes;
-  uint32_t cidr_class_count = 0;  // class 0, "no CIDR", has no cells
+  CidrMode cidr_mode = CidrMode::kAllPeers;
+  std::array<AddressRows, 2> addresses;  // IPv4, IPv6
+  uint32_t row_count = 0;                // identity classes, then CIDR rows
 
-  std::vector<PolicyCell> identity_cells;  // [identity class][port class]
-  std::vector<PolicyCell> cidr_cells;      // [CIDR class - 1][port class]
-  uint32_t default_precedence = kDefaultDeny;
+  // [port class][row][level], see PolicySetHeader::passing_tiers.
+  std::vector<uint64_t> cells;
+  uint8_t passing_tiers = 0;
+  uint8_t cell_shift = 0;
+  uint64_t default_cell = 0;
 };
 
-// REQUIRES: `spec` is normalised.  RESOURCE_EXHAUSTED when the matrix would
-// have more than `max_cells` cells.
+// REQUIRES: `spec` is normalised and valid.  RESOURCE_EXHAUSTED, with numbers,
+// when the matrix would have more than `max_cells` cells.
 absl::StatusOr<CompiledSet> CompileSet(const PolicySetSpec& spec,
                                        uint64_t max_cells);
 

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "dataplane/base/piece_copies.h"
 #include "dataplane/policy/naive_policy.h"
+#include "dataplane/policy/policy_set_builder.h"
 #include "dataplane/policy/policy_table.h"
-#include "dataplane/policy/policy_table_builder.h"
 #include "gtest/gtest.h"
 #include "rapidcheck.h"
 
@@ -47,38 +49,72 @@ uint16_t AnyPort() {
                          rc::gen::just<uint16_t>(65534));
 }
 
-IpProtocol AnyProtocolWithPorts() {
-  return *rc::gen::element(IpProtocol::kTcp, IpProtocol::kUdp,
-                           IpProtocol::kSctp);
+uint32_t AnyDenial() {
+  return DenyVerdict(
+      *rc::gen::element(EstablishedAction::kReEvaluate,
+                        EstablishedAction::kKeep, EstablishedAction::kReset),
+      *rc::gen::element(DenyResponse::kSilent, DenyResponse::kReset,
+                        DenyResponse::kIcmp));
+}
+
+uint32_t AnyPrecedence() {
+  const PolicyTier tier =
+      *rc::gen::element(PolicyTier::kNetworkPolicy, PolicyTier::kBaseline,
+                        PolicyTier::kAdmin, PolicyTier::kLocalNode);
+  const uint16_t priority = *rc::gen::inRange<uint16_t>(0, 3);
+  switch (*rc::gen::inRange(0, 3)) {
+    case 0:
+      return Precedence(tier, priority, kVerdictAllow);
+    case 1:
+      return Precedence(tier, priority, kVerdictPass);
+    default:
+      return Precedence(tier, priority, AnyDenial());
+  }
+}
+
+CidrMatch AnyCidr() {
+  CidrMatch match{.cidr = AnyPrefix(),
+                  .outside_only = *rc::gen::arbitrary<bool>()};
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+    IpPrefix except = AnyPrefix();
+    if (except.prefix_bits >= match.cidr.prefix_bits &&
+        match.cidr.Contains(except.address)) {
+      match.except.push_back(except);
+    }
+  }
+  return match;
+}
+
+// A port range, an ICMP type, or a whole protocol.
+TrafficMatch AnyTraffic() {
+  TrafficMatch match{.protocol = *rc::gen::element(
+                         IpProtocol::kTcp, IpProtocol::kUdp, IpProtocol::kSctp,
+                         IpProtocol::kIcmp, IpProtocol::kIcmpv6)};
+  if (*rc::gen::inRange(0, 6) == 0) return match;
+  const uint16_t a = AnyPort();
+  const uint16_t b = AnyPort();
+  match.first = std::min(a, b);
+  match.last = std::max(a, b);
+  return match;
 }
 
 PolicyEntry AnyEntry(uint32_t rule) {
-  PolicyEntry entry{.rule = RuleId{rule}};
-  entry.precedence = Precedence(
-      *rc::gen::element(PolicyTier::kBaseline, PolicyTier::kNetworkPolicy,
-                        PolicyTier::kAdmin),
-      *rc::gen::inRange<uint16_t>(0, 3),
-      *rc::gen::element(kVerdictAllow, kVerdictDeny));
-  entry.any_peer = *rc::gen::inRange(0, 8) == 0;
+  PolicyEntry entry{.rule = RuleId{rule}, .precedence = AnyPrecedence()};
+  entry.any_peer = *rc::gen::inRange(0, 5) == 0;
+  for (int i = *rc::gen::inRange(0, 3); i > 0 && entry.any_peer; --i) {
+    entry.excluded.push_back(*rc::gen::oneOf(
+        rc::gen::just(kIdentityUnknown), rc::gen::just(kIdentityWorld),
+        rc::gen::map(rc::gen::inRange<uint32_t>(256, 266),
+                     [](uint32_t id) { return IdentityId{id}; })));
+  }
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
     entry.identities.push_back(AnyIdentity());
   }
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
-    CidrMatch match{.cidr = AnyPrefix()};
-    for (int j = *rc::gen::inRange(0, 3); j > 0; --j) {
-      IpPrefix except = AnyPrefix();
-      if (except.prefix_bits >= match.cidr.prefix_bits &&
-          match.cidr.Contains(except.address)) {
-        match.except.push_back(except);
-      }
-    }
-    entry.cidrs.push_back(match);
+    entry.cidrs.push_back(AnyCidr());
   }
   for (int i = *rc::gen::inRange(0, 12); i > 0; --i) {
-    uint16_t a = AnyPort();
-    uint16_t b = AnyPort();
-    entry.traffic.push_back(
-        {AnyProtocolWithPorts(), std::min(a, b), std::max(a, b)});
+    entry.traffic.push_back(AnyTraffic());
   }
   return entry;
 }
@@ -86,8 +122,8 @@ PolicyEntry AnyEntry(uint32_t rule) {
 PolicySetSpec AnySpec() {
   PolicySetSpec spec;
   spec.default_precedence =
-      *rc::gen::element(kDefaultDeny, kDefaultDeny, kDefaultAllow);
-  uint32_t count = *rc::gen::inRange(0, 8);
+      *rc::gen::element(kDefaultDeny, kDefaultAllow, kIsolationDeny);
+  const uint32_t count = *rc::gen::inRange(0, 8);
   for (uint32_t rule = 0; rule < count; ++rule) {
     spec.entries.push_back(AnyEntry(rule));
   }
@@ -118,47 +154,40 @@ PolicyQuery AnyQuery(std::minstd_rand& random) {
       .has_port = below(10) != 0};
 }
 
-// A rule naming port 0 cannot be told from "port unknown" (no rule can name it
-// in Kubernetes), so ranges that begin at 0 begin at 1, or are whole.
-void AvoidPortZero(PolicySetSpec& spec) {
-  for (PolicyEntry& entry : spec.entries) {
-    for (TrafficMatch& match : entry.traffic) {
-      if (match.last != 65535 && match.first == 0) match.first = 1;
-      match.last = std::max(match.last, match.first);
-    }
-  }
+std::string Set(const PolicySetSpec& spec) {
+  return BuildPolicySet(spec).value();
 }
 
 TEST(PolicyTablePropertyTest, AgreesWithTheNaiveEvaluator) {
   ASSERT_TRUE(rc::check([] {
-    std::vector<PolicySetSpec> specs;
-    for (int i = *rc::gen::inRange(1, 4); i > 0; --i) {
-      specs.push_back(AnySpec());
-      AvoidPortZero(specs.back());
-    }
-    PolicyTableBuilder builder;
-    std::vector<PolicySetId> ids;
-    ids.reserve(specs.size());
-    for (const PolicySetSpec& spec : specs) ids.push_back(*builder.Add(spec));
-    std::string blob = *std::move(builder).Build();
-    struct alignas(64) Line {
-      char bytes[64];
-    };
-    std::vector<Line> memory((blob.size() + 63) / 64);
-    std::memcpy(memory.data(), blob.data(), blob.size());
-    PolicyTable table = *PolicyTable::Open(
-        {reinterpret_cast<const std::byte*>(memory.data()), blob.size()});
+    const PolicySetSpec spec = AnySpec();
+    const PieceCopies copies({std::make_shared<const std::string>(Set(spec))});
+    const PolicyTable table = PolicyTable::Open(copies.list());
     std::minstd_rand random(*rc::gen::inRange<uint32_t>(1, 1u << 20));
     for (int i = 0; i < 500; ++i) {
-      PolicyQuery query = AnyQuery(random);
-      for (size_t set = 0; set < specs.size(); ++set) {
-        PolicyVerdict expected = NaiveVerdict(specs[set], query);
-        PolicyVerdict found = table.Lookup(ids[set], query);
-        RC_ASSERT(found.allowed == expected.allowed);
-        RC_ASSERT(found.precedence == expected.precedence);
-        RC_ASSERT((found.rule == kNoRule) == (expected.rule == kNoRule));
-      }
+      const PolicyQuery query = AnyQuery(random);
+      const PolicyVerdict expected = NaiveVerdict(spec, query);
+      const PolicyVerdict found = table.Lookup(PolicySetId{0}, query);
+      RC_ASSERT(found.allowed == expected.allowed);
+      RC_ASSERT(found.precedence == expected.precedence);
+      RC_ASSERT(found.rule == expected.rule);
+      RC_ASSERT(found.established == expected.established);
+      RC_ASSERT(found.deny_response == expected.deny_response);
     }
+  }));
+}
+
+TEST(PolicyTablePropertyTest, TheOrderOfListsDoesNotMatter) {
+  ASSERT_TRUE(rc::check([] {
+    PolicySetSpec spec = AnySpec();
+    const std::string bytes = Set(spec);
+    for (PolicyEntry& entry : spec.entries) {
+      std::reverse(entry.identities.begin(), entry.identities.end());
+      std::reverse(entry.excluded.begin(), entry.excluded.end());
+      std::reverse(entry.cidrs.begin(), entry.cidrs.end());
+      std::reverse(entry.traffic.begin(), entry.traffic.end());
+    }
+    RC_ASSERT(Set(spec) == bytes);
   }));
 }
 

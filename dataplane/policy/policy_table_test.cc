@@ -1,12 +1,13 @@
-// Verdicts of single policies, sharing of equal ones, and damaged tables.
+// Verdicts of single sets.
 
 #include "dataplane/policy/policy_table.h"
 
-#include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "dataplane/policy/policy_table_builder.h"
+#include "dataplane/base/piece_copies.h"
+#include "dataplane/policy/policy_set_builder.h"
 #include "gtest/gtest.h"
 
 namespace vswitch {
@@ -18,33 +19,25 @@ constexpr IdentityId kIntruder{301};
 IpAddress Address(const char* text) { return *IpAddress::Parse(text); }
 IpPrefix Prefix(const char* text) { return *IpPrefix::Parse(text); }
 
-// The bytes of a table, aligned as memory of a generation is.
-class AlignedBlob {
+// A table with one set.
+class OneSet {
  public:
-  explicit AlignedBlob(const std::string& bytes)
-      : lines_((bytes.size() + 63) / 64), size_(bytes.size()) {
-    std::memcpy(lines_.data(), bytes.data(), bytes.size());
-  }
-  std::span<std::byte> bytes() {
-    return {reinterpret_cast<std::byte*>(lines_.data()), size_};
+  explicit OneSet(const PolicySetSpec& spec)
+      : copies_({std::make_shared<const std::string>(
+            BuildPolicySet(spec).value())}),
+        table_(PolicyTable::Open(copies_.list())) {}
+
+  PolicyVerdict Ask(const PolicyQuery& query) const {
+    return table_.Lookup(PolicySetId{0}, query);
   }
 
  private:
-  struct alignas(64) Line {
-    char bytes[64];
-  };
-  std::vector<Line> lines_;
-  size_t size_;
+  PieceCopies copies_;
+  PolicyTable table_;
 };
 
-AlignedBlob BuildOne(const PolicySetSpec& spec) {
-  PolicyTableBuilder builder;
-  EXPECT_EQ(*builder.Add(spec), PolicySetId{0});
-  return AlignedBlob(*std::move(builder).Build());
-}
-
-bool Allows(const PolicyTable& table, const PolicyQuery& query) {
-  return table.Lookup(PolicySetId{0}, query).allowed;
+bool Allows(const OneSet& set, const PolicyQuery& query) {
+  return set.Ask(query).allowed;
 }
 
 PolicySetSpec FrontendOnPort80() {
@@ -65,15 +58,12 @@ class PolicyTableFamilyTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(PolicyTableFamilyTest, AllowsWhatTheRuleNamesAndNothingElse) {
-  AlignedBlob blob = BuildOne(FrontendOnPort80());
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
-  PolicyVerdict verdict =
-      table.Lookup(PolicySetId{0}, Query(kFrontend, IpProtocol::kTcp, 80));
+  OneSet table(FrontendOnPort80());
+  PolicyVerdict verdict = table.Ask(Query(kFrontend, IpProtocol::kTcp, 80));
   EXPECT_TRUE(verdict.allowed);
   EXPECT_EQ(verdict.rule, RuleId{7});
   EXPECT_EQ(verdict.precedence, kNetworkPolicyAllow);
-  verdict =
-      table.Lookup(PolicySetId{0}, Query(kIntruder, IpProtocol::kTcp, 80));
+  verdict = table.Ask(Query(kIntruder, IpProtocol::kTcp, 80));
   EXPECT_FALSE(verdict.allowed);
   EXPECT_EQ(verdict.rule, kNoRule);
   EXPECT_FALSE(Allows(table, Query(kFrontend, IpProtocol::kTcp, 81)));
@@ -85,8 +75,7 @@ TEST_P(PolicyTableFamilyTest, AllowsWhatTheRuleNamesAndNothingElse) {
 }
 
 TEST_P(PolicyTableFamilyTest, PortlessRuleAllowsEveryProtocol) {
-  AlignedBlob blob = BuildOne({.entries = {{.identities = {kFrontend}}}});
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
+  OneSet table({.entries = {{.identities = {kFrontend}}}});
   for (IpProtocol protocol :
        {IpProtocol::kTcp, IpProtocol::kUdp, IpProtocol::kIcmp,
         IpProtocol::kIcmpv6, IpProtocol::kGre, IpProtocol::kUdpLite}) {
@@ -100,8 +89,7 @@ TEST_P(PolicyTableFamilyTest, UnknownPortMatchesWholeProtocolsOnly) {
   spec.entries.push_back({.rule = RuleId{8},
                           .identities = {kIntruder},
                           .traffic = {{IpProtocol::kTcp, 0, 65535}}});
-  AlignedBlob blob = BuildOne(spec);
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
+  OneSet table(spec);
   PolicyQuery query = Query(kFrontend, IpProtocol::kTcp, 80);
   query.has_port = false;
   EXPECT_FALSE(Allows(table, query));
@@ -110,11 +98,9 @@ TEST_P(PolicyTableFamilyTest, UnknownPortMatchesWholeProtocolsOnly) {
 }
 
 TEST_P(PolicyTableFamilyTest, RangesIncludeBothEnds) {
-  AlignedBlob blob =
-      BuildOne({.entries = {{.any_peer = true,
+  OneSet table({.entries = {{.any_peer = true,
                              .traffic = {{IpProtocol::kUdp, 1000, 2000},
                                          {IpProtocol::kUdp, 65535, 65535}}}}});
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
   EXPECT_FALSE(Allows(table, Query(kFrontend, IpProtocol::kUdp, 999)));
   EXPECT_TRUE(Allows(table, Query(kFrontend, IpProtocol::kUdp, 1000)));
   EXPECT_TRUE(Allows(table, Query(kFrontend, IpProtocol::kUdp, 2000)));
@@ -129,8 +115,7 @@ TEST_P(PolicyTableFamilyTest, ManyPortsUsePagesAndStayExact) {
     entry.traffic.push_back({IpProtocol::kTcp, static_cast<uint16_t>(port),
                              static_cast<uint16_t>(port)});
   }
-  AlignedBlob blob = BuildOne({.entries = {entry}});
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
+  OneSet table({.entries = {entry}});
   for (uint32_t port = 0; port < 65536; ++port) {
     ASSERT_EQ(Allows(table, Query(kFrontend, IpProtocol::kTcp,
                                   static_cast<uint16_t>(port))),
@@ -144,8 +129,7 @@ TEST_P(PolicyTableFamilyTest, ManyIdentitiesAreEachFound) {
   for (uint32_t id = 256; id < 20256; id += 2) {
     entry.identities.push_back(IdentityId{id});
   }
-  AlignedBlob blob = BuildOne({.entries = {entry}});
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
+  OneSet table({.entries = {entry}});
   for (uint32_t id = 256; id < 20256; ++id) {
     ASSERT_EQ(Allows(table, Query(IdentityId{id}, IpProtocol::kTcp, 1)),
               id % 2 == 0)
@@ -172,8 +156,7 @@ TEST_P(PolicyTableCidrTest, ExceptSubtractsFromItsOwnBlockOnly) {
                    .cidrs = {{.cidr = Prefix(GetParam().cidr),
                               .except = {Prefix(GetParam().except)}}}}}};
   PolicyQuery query{.peer = kIntruder};
-  AlignedBlob blob = BuildOne(spec);
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
+  OneSet table(spec);
   query.peer_address = Address(GetParam().inside);
   EXPECT_TRUE(Allows(table, query));
   query.peer_address = Address(GetParam().excepted);
@@ -184,10 +167,33 @@ TEST_P(PolicyTableCidrTest, ExceptSubtractsFromItsOwnBlockOnly) {
   // Another rule allows what the first one excepts (NP-10).
   spec.entries.push_back(
       {.rule = RuleId{2}, .cidrs = {{.cidr = Prefix(GetParam().except)}}});
-  AlignedBlob both = BuildOne(spec);
-  table = *PolicyTable::Open(both.bytes());
+  OneSet both(spec);
   query.peer_address = Address(GetParam().excepted);
-  EXPECT_EQ(table.Lookup(PolicySetId{0}, query).rule, RuleId{2});
+  EXPECT_EQ(both.Ask(query).rule, RuleId{2});
+}
+
+TEST_P(PolicyTableCidrTest, OutsideOnlyLeavesManagedPeersAlone) {
+  PolicySetSpec spec{
+      .entries = {{.rule = RuleId{1},
+                   .cidrs = {{.cidr = Prefix(GetParam().cidr),
+                              .except = {Prefix(GetParam().except)},
+                              .outside_only = true}}}}};
+  const PolicyQuery pod{.peer = kIntruder,
+                        .peer_address = Address(GetParam().inside)};
+  PolicyQuery outside = pod;
+  outside.peer = kIdentityWorld;
+  EXPECT_TRUE(Allows(OneSet(spec), outside));
+  EXPECT_FALSE(Allows(OneSet(spec), pod));
+  outside.peer_address = Address(GetParam().excepted);
+  EXPECT_FALSE(Allows(OneSet(spec), outside));
+
+  // Beside one for everybody, both kinds of peers have rows of their own.
+  spec.entries.push_back(
+      {.rule = RuleId{2}, .cidrs = {{.cidr = Prefix(GetParam().except)}}});
+  EXPECT_EQ(OneSet(spec).Ask(outside).rule, RuleId{2});
+  outside.peer_address = pod.peer_address;
+  EXPECT_EQ(OneSet(spec).Ask(outside).rule, RuleId{1});
+  EXPECT_FALSE(Allows(OneSet(spec), pod));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -211,8 +217,7 @@ TEST(PolicyTableTest, AMissingSetIsClosed) {
 }
 
 TEST(PolicyTableTest, ASetWithoutEntriesDeniesAll) {
-  AlignedBlob blob = BuildOne({});
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
+  OneSet table({});
   EXPECT_FALSE(Allows(table, {.peer = kFrontend}));
 }
 
@@ -222,119 +227,137 @@ TEST(PolicyTableTest, TheHigherPrecedenceWinsAcrossIdentityAndCidr) {
       .entries = {
           {.rule = RuleId{1},
            .precedence =
-               Precedence(PolicyTier::kNetworkPolicy, 0, kVerdictAllow),
+               kNetworkPolicyAllow,
            .identities = {kFrontend}},
           {.rule = RuleId{2},
            .precedence = Precedence(PolicyTier::kAdmin, 5, kVerdictDeny),
            .cidrs = {{.cidr = Prefix("10.0.0.0/24")}}}}};
-  AlignedBlob blob = BuildOne(spec);
-  PolicyTable table = *PolicyTable::Open(blob.bytes());
-  PolicyVerdict verdict = table.Lookup(PolicySetId{0}, query);
+  OneSet table(spec);
+  PolicyVerdict verdict = table.Ask(query);
   EXPECT_FALSE(verdict.allowed);
   EXPECT_EQ(verdict.rule, RuleId{2});
   query.peer_address = Address("10.0.1.5");
   EXPECT_TRUE(Allows(table, query));
 }
 
-TEST(PolicyTableTest, EqualSetsAreStoredOnce) {
-  PolicyTableBuilder builder;
-  PolicySetSpec spec = FrontendOnPort80();
-  spec.entries[0].identities = {kFrontend, kIntruder};
-  PolicySetId first = *builder.Add(spec);
-  spec.entries[0].identities = {kIntruder, kFrontend, kIntruder};
-  EXPECT_EQ(*builder.Add(spec), first);
-  spec.entries[0].identities = {kIntruder};
-  EXPECT_NE(*builder.Add(spec), first);
-  EXPECT_EQ(builder.set_count(), 2u);
+// Denials carry what their policy says of connections and of answers, and so
+// does an isolation.
+TEST(PolicyTableTest, DenialsSayWhatBecomesOfConnectionsAndSenders) {
+  constexpr uint32_t kIsolation =
+      Precedence(PolicyTier::kNetworkPolicy, 0,
+                 DenyVerdict(EstablishedAction::kKeep, DenyResponse::kIcmp));
+  OneSet table({.entries = {{.rule = RuleId{4},
+                             .precedence = Precedence(
+                                 PolicyTier::kNetworkPolicy, 1,
+                                 DenyVerdict(EstablishedAction::kReset,
+                                             DenyResponse::kReset)),
+                             .identities = {kIntruder}}},
+                .default_precedence = kIsolation});
+  PolicyVerdict verdict = table.Ask({.peer = kIntruder});
+  EXPECT_EQ(verdict.rule, RuleId{4});
+  EXPECT_EQ(verdict.established, EstablishedAction::kReset);
+  EXPECT_EQ(verdict.deny_response, DenyResponse::kReset);
+  verdict = table.Ask({.peer = kFrontend});
+  EXPECT_FALSE(verdict.allowed);
+  EXPECT_EQ(verdict.precedence, kIsolation);
+  EXPECT_EQ(verdict.established, EstablishedAction::kKeep);
+  EXPECT_EQ(verdict.deny_response, DenyResponse::kIcmp);
 }
 
-TEST(PolicyTableTest, TheSameSetsGiveTheSameBytes) {
-  auto build = [] {
-    PolicyTableBuilder builder;
-    PolicySetSpec spec = FrontendOnPort80();
-    EXPECT_TRUE(builder.Add(spec).ok());
-    spec.entries[0].cidrs = {{.cidr = Prefix("10.0.0.0/8")}};
-    EXPECT_TRUE(builder.Add(spec).ok());
-    return *std::move(builder).Build();
+TEST(PolicyTableTest, TheDefaultTakesPartInTheMaximum) {
+  OneSet table({.entries = {{.rule = RuleId{1},
+                             .precedence = Precedence(PolicyTier::kBaseline, 9,
+                                                      kVerdictAllow),
+                             .any_peer = true}},
+                .default_precedence = kIsolationDeny});
+  const PolicyVerdict verdict = table.Ask({.peer = kFrontend});
+  EXPECT_FALSE(verdict.allowed);
+  EXPECT_EQ(verdict.rule, kNoRule);
+  EXPECT_EQ(verdict.precedence, kIsolationDeny);
+}
+
+// Admin passes what comes by identity; what is below is found by address.
+TEST(PolicyTableTest, APassLeavesItsTierToTheOnesBelow) {
+  PolicySetSpec spec{
+      .entries =
+          {{.rule = RuleId{1},
+            .precedence = Precedence(PolicyTier::kAdmin, 9, kVerdictPass),
+            .identities = {kFrontend}},
+           {.rule = RuleId{2},
+            .precedence = Precedence(PolicyTier::kAdmin, 8, kVerdictDeny),
+            .any_peer = true},
+           {.rule = RuleId{3},
+            .precedence = kNetworkPolicyAllow,
+            .cidrs = {{.cidr = Prefix("fd00::/64")}}},
+           {.rule = RuleId{4},
+            .precedence = Precedence(PolicyTier::kBaseline, 7, kVerdictPass),
+            .any_peer = true},
+           {.rule = RuleId{5},
+            .precedence = Precedence(PolicyTier::kBaseline, 6, kVerdictDeny),
+            .any_peer = true}},
+      .default_precedence = kDefaultAllow};
+  OneSet table(spec);
+  PolicyQuery query{.peer = kFrontend, .peer_address = Address("fd00::1")};
+  EXPECT_EQ(table.Ask(query).rule, RuleId{3});
+  query.peer = kIntruder;
+  EXPECT_EQ(table.Ask(query).rule, RuleId{2});
+  query = {.peer = kFrontend, .peer_address = Address("fd01::1")};
+  EXPECT_TRUE(table.Ask(query).allowed) << "passed twice, to the default";
+  EXPECT_EQ(table.Ask(query).rule, kNoRule);
+  spec.default_precedence = kIsolationDeny;
+  EXPECT_EQ(OneSet(spec).Ask(query).precedence, kIsolationDeny);
+}
+
+TEST(PolicyTableTest, NothingBelowAPassIsDenied) {
+  OneSet table({.entries = {{.rule = RuleId{1},
+                             .precedence = Precedence(
+                                 PolicyTier::kNetworkPolicy, 1, kVerdictPass),
+                             .any_peer = true}},
+                .default_precedence = kIsolationDeny});
+  EXPECT_FALSE(table.Ask({.peer = kFrontend}).allowed);
+}
+
+TEST(PolicyTableTest, ExcludedIdentitiesAreNotAnyPeer) {
+  OneSet table({.entries = {{.any_peer = true,
+                             .excluded = {kIdentityWorld, kIdentityUnknown}}}});
+  EXPECT_TRUE(Allows(table, {.peer = kFrontend}));
+  EXPECT_TRUE(Allows(table, {.peer = kIdentityHost}));
+  EXPECT_FALSE(Allows(table, {.peer = kIdentityWorld}));
+  EXPECT_FALSE(Allows(table, {.peer = kIdentityUnknown}));
+}
+
+// Ports of the two families' echo requests are their types.
+TEST(PolicyTableTest, IcmpTypesAreMatchedAndPortsAreNot) {
+  OneSet table({.entries = {{.any_peer = true,
+                             .traffic = {{IpProtocol::kIcmp, 0, 0},
+                                         {IpProtocol::kIcmp, 8, 8},
+                                         {IpProtocol::kIcmpv6, 128, 129}}}}});
+  auto allows = [&](IpProtocol protocol, uint16_t type) {
+    return Allows(table, {.protocol = protocol, .destination_port = type});
   };
-  EXPECT_EQ(build(), build());
+  EXPECT_TRUE(allows(IpProtocol::kIcmp, 0));
+  EXPECT_TRUE(allows(IpProtocol::kIcmp, 8));
+  EXPECT_FALSE(allows(IpProtocol::kIcmp, 3));
+  EXPECT_TRUE(allows(IpProtocol::kIcmpv6, 128));
+  EXPECT_TRUE(allows(IpProtocol::kIcmpv6, 129));
+  EXPECT_FALSE(allows(IpProtocol::kIcmpv6, 8));
+  EXPECT_FALSE(allows(IpProtocol::kTcp, 8));
+  EXPECT_FALSE(Allows(table, {.protocol = IpProtocol::kIcmp,
+                              .destination_port = 0,
+                              .has_port = false}))
+      << "a type that is not known is not type 0";
 }
 
-TEST(PolicyTableBuilderTest, RefusesWhatNoTableCanHold) {
-  PolicyTableBuilder builder;
-  EXPECT_EQ(builder
-                .Add({.entries = {{.any_peer = true,
-                                   .traffic = {{IpProtocol::kTcp, 9, 8}}}}})
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_FALSE(builder
-                   .Add({.entries = {{.any_peer = true,
-                                      .traffic = {{IpProtocol::kIcmp}}}}})
-                   .ok());
-  EXPECT_FALSE(
-      builder.Add({.entries = {{.identities = {kIdentityUnknown}}}}).ok());
-  EXPECT_FALSE(
-      builder
-          .Add({.entries = {{.cidrs = {{.cidr = Prefix("10.0.0.0/16"),
-                                        .except = {Prefix("10.0.0.0/8")}}}}}})
-          .ok());
-  EXPECT_FALSE(
-      builder
-          .Add({.entries = {{.cidrs = {{.cidr = {Address("10.0.0.1"), 8}}}}}})
-          .ok());
-  EXPECT_EQ(builder.set_count(), 0u);
-}
-
-TEST(PolicyTableBuilderTest, ATableThatIsTooLargeIsRefusedWithNumbers) {
-  PolicyTableBuilder builder({.max_cells = 4});
-  PolicySetSpec spec;
-  for (uint16_t i = 1; i < 10; ++i) {
-    spec.entries.push_back({.identities = {IdentityId{256u + i}},
-                            .traffic = {{IpProtocol::kTcp, i, i}}});
-  }
-  ASSERT_TRUE(builder.Add(spec).ok());
-  absl::Status status = std::move(builder).Build().status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_NE(status.message().find("100 verdict cells, 4 are free"),
-            absl::string_view::npos)
-      << status;
-}
-
-// Any damage: refused, or read without leaving the blob (AddressSanitizer).
-TEST(PolicyTableTest, DamagedTablesAreNeverReadBeyondTheirEnd) {
-  PolicySetSpec spec = FrontendOnPort80();
-  spec.entries[0].cidrs = {{.cidr = Prefix("10.0.0.0/8")}};
-  for (uint16_t port = 1; port < 60; port += 2) {
-    spec.entries[0].traffic.push_back({IpProtocol::kTcp, port, port});
-  }
-  AlignedBlob good = BuildOne(spec);
-  // The prefixes are last and have tests of their own (dataplane/tables).
-  PolicyHeader header;
-  std::memcpy(&header, good.bytes().data(), sizeof(header));
-  uint32_t end = header.sections[kSectionPrefixes].offset;
-  PolicyQuery query{.peer = kFrontend,
-                    .peer_address = Address("10.0.0.1"),
-                    .destination_port = 40000};
-  for (uint32_t offset = 0; offset + 4 <= end; offset += 4) {
-    for (uint32_t value : {0u, 1u, 64u, 0x7fffffffu, 0xffffffffu}) {
-      AlignedBlob bad = good;
-      std::memcpy(bad.bytes().data() + offset, &value, 4);
-      absl::StatusOr<PolicyTable> table = PolicyTable::Open(bad.bytes());
-      if (!table.ok()) continue;
-      for (IpProtocol protocol :
-           {IpProtocol::kTcp, IpProtocol::kUdp, IpProtocol::kIcmp}) {
-        query.protocol = protocol;
-        table->Lookup(PolicySetId{0}, query);
-      }
-    }
-  }
-}
-
-TEST(PolicyTableTest, TruncatedTablesAreRefused) {
-  AlignedBlob blob = BuildOne(FrontendOnPort80());
-  for (size_t size = 1; size < blob.bytes().size(); ++size) {
-    EXPECT_FALSE(PolicyTable::Open(blob.bytes().first(size)).ok()) << size;
+TEST(PolicyTableTest, OfOnePrecedenceTheFirstEntryIsNamed) {
+  for (uint32_t first : {0u, 1u}) {
+    PolicySetSpec spec{
+        .entries = {
+            {.rule = RuleId{0}, .identities = {kFrontend}},
+            {.rule = RuleId{1}, .cidrs = {{.cidr = Prefix("10.0.0.0/8")}}}}};
+    if (first == 1) std::swap(spec.entries[0], spec.entries[1]);
+    const PolicyQuery query{.peer = kFrontend,
+                            .peer_address = Address("10.0.0.1")};
+    EXPECT_EQ(OneSet(spec).Ask(query).rule, RuleId{first});
   }
 }
 

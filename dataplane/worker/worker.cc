@@ -122,8 +122,8 @@ void Worker::RefreshForwardingState() {
   absl::StatusOr<GenerationRoot> root = environment_.tables->Root(current);
   // A root that a later publish took away: the next turn reads that one.
   if (!root.ok()) return;
-  absl::StatusOr<ForwardingState> opened =
-      ForwardingState::Open(current, root->First<kBlobKindCount>());
+  absl::StatusOr<ForwardingState> opened = ForwardingState::Open(
+      current, root->First<kBlobKindCount>(), root->pieces);
   // A damaged generation is never reported, so it never counts as enforced;
   // the one before goes on.
   if (opened.ok()) state_ = *std::move(opened);

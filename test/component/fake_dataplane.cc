@@ -93,8 +93,8 @@ void FakeDataplane::RunOnce() {
 void FakeDataplane::OpenPorts(Generation generation) {
   absl::StatusOr<GenerationRoot> root = tables_.Root(generation);
   if (!root.ok()) return;
-  absl::StatusOr<ForwardingState> state =
-      ForwardingState::Open(generation, root->First<kBlobKindCount>());
+  absl::StatusOr<ForwardingState> state = ForwardingState::Open(
+      generation, root->First<kBlobKindCount>(), root->pieces);
   if (!state.ok()) return;
   for (uint16_t i = 0; i < kMaxPorts; ++i) {
     const PortId id{i};

@@ -11,6 +11,7 @@
 // requests, one after the other, drawn from the bytes (apply_generator.h).
 // Seeds: test/fuzz/corpus/apply.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -125,7 +126,12 @@ void CheckRefusal(const absl::Status& status) {
 }
 
 void CheckTables(const CompiledState& first, const CompiledState& second) {
-  Require(first.blobs == second.blobs && first.bindings == second.bindings &&
+  const bool same_sets =
+      std::equal(first.policy_sets.begin(), first.policy_sets.end(),
+                 second.policy_sets.begin(), second.policy_sets.end(),
+                 [](const auto& a, const auto& b) { return *a == *b; });
+  Require(first.blobs == second.blobs && same_sets &&
+              first.bindings == second.bindings &&
               first.changed_addresses == second.changed_addresses &&
               first.all_changed == second.all_changed,
           "the same state compiles to the same tables", "");
