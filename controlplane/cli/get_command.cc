@@ -28,6 +28,41 @@ std::string LabelsText(
   return absl::StrJoin(sorted, ",", absl::PairFormatter("="));
 }
 
+std::string CiliumSummary(
+    const google::protobuf::RepeatedPtrField<v1::CiliumPolicySpec>& specs) {
+  int ingress = 0;
+  int egress = 0;
+  for (const auto& spec : specs) {
+    ingress += spec.ingress_size() + spec.ingress_deny_size();
+    egress += spec.egress_size() + spec.egress_deny_size();
+  }
+  return absl::StrCat(ingress, " ingress, ", egress, " egress rules");
+}
+
+std::string PolicySummary(const v1::Resource& resource) {
+  switch (resource.spec_case()) {
+    case v1::Resource::kNetworkPolicy:
+      return absl::StrCat(resource.network_policy().ingress_size(),
+                          " ingress, ", resource.network_policy().egress_size(),
+                          " egress rules");
+    case v1::Resource::kClusterNetworkPolicy: {
+      const v1::ClusterNetworkPolicy& policy =
+          resource.cluster_network_policy();
+      return absl::StrCat(Spell(kClusterPolicyTierSpellings, policy.tier()),
+                          ", priority ", policy.priority(), ", ",
+                          policy.ingress_size(), " ingress, ",
+                          policy.egress_size(), " egress rules");
+    }
+    case v1::Resource::kCiliumNetworkPolicy:
+      return CiliumSummary(resource.cilium_network_policy().specs());
+    case v1::Resource::kCiliumClusterwideNetworkPolicy:
+      return CiliumSummary(
+          resource.cilium_clusterwide_network_policy().specs());
+    default:
+      return "";
+  }
+}
+
 // Returns what a person wants to know of the resource, in one line.
 std::string Summary(const v1::Resource& resource) {
   switch (resource.spec_case()) {
@@ -52,10 +87,6 @@ std::string Summary(const v1::Resource& resource) {
       }
       return absl::StrJoin(addresses, ",");
     }
-    case v1::Resource::kNetworkPolicy:
-      return absl::StrCat(resource.network_policy().ingress_size(),
-                          " ingress, ", resource.network_policy().egress_size(),
-                          " egress rules");
     case v1::Resource::kNode:
       return absl::StrJoin(resource.node().pod_cidrs(), ",");
     case v1::Resource::kPort:
@@ -63,7 +94,7 @@ std::string Summary(const v1::Resource& resource) {
                  ? resource.port().device()
                  : resource.port().netns();
     default:
-      return "";
+      return PolicySummary(resource);
   }
 }
 

@@ -7,8 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "controlplane/cli/field_reader.h"
 #include "controlplane/cli/kinds.h"
+#include "controlplane/cli/mapping_reader.h"
 #include "controlplane/cli/spec_readers.h"
 
 namespace vswitch {
@@ -21,15 +21,16 @@ std::string KnownKinds() {
       });
 }
 
-void ReadMetadata(FieldReader& object, const KindInfo& info,
+void ReadMetadata(MappingReader& object, const KindInfo& info,
                   const std::string& default_namespace,
                   v1::Metadata& metadata) {
   object.Require("metadata");
   object.Mapping("metadata", [&](const YamlNode& node, const std::string& p) {
-    FieldReader reader(node, p, object.context());
+    MappingReader reader(node, p, object.context());
     if (auto name = reader.Text("name")) metadata.set_name(*name);
     if (metadata.name().empty()) reader.Fault("name", "is missing");
     if (auto ns = reader.Text("namespace")) metadata.set_namespace_(*ns);
+    if (auto uid = reader.Text("uid")) metadata.set_uid(*uid);
     if (!info.namespaced && !metadata.namespace_().empty()) {
       reader.Fault("namespace",
                    absl::StrCat("a ", info.name, " is not in a namespace"));
@@ -43,7 +44,7 @@ void ReadMetadata(FieldReader& object, const KindInfo& info,
     reader.Ignore({"creationTimestamp", "deletionGracePeriodSeconds",
                    "deletionTimestamp", "finalizers", "generateName",
                    "generation", "managedFields", "ownerReferences",
-                   "resourceVersion", "selfLink", "uid"});
+                   "resourceVersion", "selfLink"});
     reader.Finish();
   });
   if (info.namespaced && metadata.namespace_().empty()) {
@@ -51,7 +52,7 @@ void ReadMetadata(FieldReader& object, const KindInfo& info,
   }
 }
 
-void ReadSpec(FieldReader& object, v1::ResourceKind kind,
+void ReadSpec(MappingReader& object, v1::ResourceKind kind,
               v1::Resource& resource) {
   switch (kind) {
     case v1::RESOURCE_KIND_NAMESPACE:
@@ -69,6 +70,20 @@ void ReadSpec(FieldReader& object, v1::ResourceKind kind,
       break;
     case v1::RESOURCE_KIND_NETWORK_POLICY:
       ReadNetworkPolicy(object, *resource.mutable_network_policy());
+      break;
+    case v1::RESOURCE_KIND_CLUSTER_NETWORK_POLICY:
+      ReadClusterNetworkPolicy(object,
+                               *resource.mutable_cluster_network_policy());
+      break;
+    case v1::RESOURCE_KIND_CILIUM_NETWORK_POLICY:
+      ReadCiliumSpecs(
+          object, /*clusterwide=*/false,
+          *resource.mutable_cilium_network_policy()->mutable_specs());
+      break;
+    case v1::RESOURCE_KIND_CILIUM_CLUSTERWIDE_NETWORK_POLICY:
+      ReadCiliumSpecs(object, /*clusterwide=*/true,
+                      *resource.mutable_cilium_clusterwide_network_policy()
+                           ->mutable_specs());
       break;
     case v1::RESOURCE_KIND_NODE:
       ReadNode(object, *resource.mutable_node());
@@ -92,7 +107,7 @@ bool IsList(const YamlNode& node) {
 }
 
 // Returns the kind of the object, or nullptr after reporting why not.
-const KindInfo* ReadKind(FieldReader& object) {
+const KindInfo* ReadKind(MappingReader& object) {
   object.Require("apiVersion");
   object.Require("kind");
   const auto api_version = object.Text("apiVersion");
@@ -127,6 +142,8 @@ void ManifestReader::Read(absl::string_view file, const std::string& text) {
   }
   messages_.insert(messages_.end(), errors.messages().begin(),
                    errors.messages().end());
+  warnings_.insert(warnings_.end(), errors.warnings().begin(),
+                   errors.warnings().end());
 }
 
 void ManifestReader::ReadObject(absl::string_view file, const YamlNode& node,
@@ -136,7 +153,7 @@ void ManifestReader::ReadObject(absl::string_view file, const YamlNode& node,
     return;
   }
   ReadContext context{.errors = errors};
-  FieldReader object(node, "", context);
+  MappingReader object(node, "", context);
   if (node.kind != YamlNode::Kind::kMapping) return;
   const size_t faults_before = errors.messages().size();
   const KindInfo* info = ReadKind(object);
@@ -170,7 +187,7 @@ void ManifestReader::ReadObject(absl::string_view file, const YamlNode& node,
 void ManifestReader::ReadList(absl::string_view file, const YamlNode& node,
                               YamlErrors& errors) {
   ReadContext context{.errors = errors, .object = "List"};
-  FieldReader list(node, "", context);
+  MappingReader list(node, "", context);
   list.Ignore({"apiVersion", "kind", "metadata"});
   list.Each("items", [&](const YamlNode& item, const std::string&) {
     ReadObject(file, item, errors);

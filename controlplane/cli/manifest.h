@@ -4,8 +4,10 @@
 // resources of the API.
 //
 // Accepted: Namespace, Pod, Service, Node (v1), EndpointSlice
-// (discovery.k8s.io/v1), NetworkPolicy (networking.k8s.io/v1), Port and
-// Settings (vswitch.dev/v1), one or many documents in a file, and lists of
+// (discovery.k8s.io/v1), NetworkPolicy (networking.k8s.io/v1),
+// ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha2), CiliumNetworkPolicy
+// and CiliumClusterwideNetworkPolicy (cilium.io/v2), Port and Settings
+// (vswitch.dev/v1), one or many documents in a file, and lists of
 // them as `kubectl get -o yaml` prints.  What Kubernetes knows and a switch has
 // no use for (containers' images, managedFields, status) is accepted; any
 // other unknown field or kind is an error with file, line and field.
@@ -54,6 +56,9 @@ class ManifestReader {
 
   // Returns every fault of every file, a line each, or OK.
   absl::Status status() const;
+  // What is accepted and may not be what was meant, a line each, with its
+  // place.
+  const std::vector<std::string>& warnings() const { return warnings_; }
   const std::vector<Manifest>& manifests() const { return manifests_; }
   // Returns the manifest of that resource, or nullptr.
   const Manifest* Find(const v1::ResourceKey& key) const;
@@ -68,6 +73,7 @@ class ManifestReader {
   std::vector<Manifest> manifests_;
   std::map<std::string, size_t> by_key_;  // "Pod demo/web" -> manifests_
   std::vector<std::string> messages_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace vswitch

@@ -2,47 +2,22 @@
 
 #include "controlplane/cli/manifest_writer.h"
 
-#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "controlplane/cli/json_fields.h"
 #include "controlplane/cli/kinds.h"
+#include "controlplane/cli/policy_writers.h"
 #include "controlplane/cli/spellings.h"
 
 namespace vswitch {
 namespace {
 
-void Set(Json& object, const char* name, const std::string& text) {
-  if (!text.empty()) object[name] = text;
-}
-
-void Set(Json& object, const char* name, uint64_t number) {
-  if (number != 0) object[name] = number;
-}
-
-template <typename List>
-void SetList(Json& object, const char* name, const List& list) {
-  for (const auto& element : list) object[name].push_back(element);
-}
-
-// Protobuf's maps have no order; ours is that of the keys.
-template <typename Map>
-void SetMap(Json& object, const char* name, const Map& map) {
-  for (const auto& [key, value] :
-       std::map<std::string, std::string>(map.begin(), map.end())) {
-    object[name][key] = value;
-  }
-}
-
-std::string ProtocolText(v1::Protocol protocol) {
-  const std::string text = Spell(kProtocolSpellings, protocol);
-  return text.empty() ? "TCP" : text;
-}
-
 Json Metadata(const v1::Metadata& metadata) {
   Json json;
   Set(json, "name", metadata.name());
   Set(json, "namespace", metadata.namespace_());
+  Set(json, "uid", metadata.uid());
   SetMap(json, "labels", metadata.labels());
   SetMap(json, "annotations", metadata.annotations());
   if (metadata.version() != 0) {
@@ -50,20 +25,6 @@ Json Metadata(const v1::Metadata& metadata) {
   }
   if (!metadata.owner().empty()) {
     json["managedFields"] = Json::array({{{"manager", metadata.owner()}}});
-  }
-  return json;
-}
-
-Json Selector(const v1::LabelSelector& selector) {
-  Json json = Json::object();
-  SetMap(json, "matchLabels", selector.match_labels());
-  for (const auto& requirement : selector.match_expressions()) {
-    Json item;
-    item["key"] = requirement.key();
-    item["operator"] =
-        Spell(kSelectorOperatorSpellings, requirement.operator_());
-    SetList(item, "values", requirement.values());
-    json["matchExpressions"].push_back(item);
   }
   return json;
 }
@@ -155,48 +116,6 @@ void AddEndpointSlice(const v1::EndpointSlice& slice, Json& object) {
   }
 }
 
-template <typename Rules>
-void AddRules(const Rules& rules, const char* field, const char* peers_field,
-              Json& spec) {
-  for (const auto& rule : rules) {
-    Json item = Json::object();
-    for (const auto& peer : rule.peers()) {
-      Json json = Json::object();
-      if (peer.has_pod_selector()) {
-        json["podSelector"] = Selector(peer.pod_selector());
-      }
-      if (peer.has_namespace_selector()) {
-        json["namespaceSelector"] = Selector(peer.namespace_selector());
-      }
-      if (peer.has_ip_block()) {
-        json["ipBlock"]["cidr"] = peer.ip_block().cidr();
-        SetList(json["ipBlock"], "except", peer.ip_block().except());
-      }
-      item[peers_field].push_back(json);
-    }
-    for (const auto& port : rule.ports()) {
-      Json json;
-      json["protocol"] = ProtocolText(port.protocol());
-      Set(json, "port", port.port());
-      Set(json, "port", port.port_name());
-      Set(json, "endPort", port.end_port());
-      item["ports"].push_back(json);
-    }
-    spec[field].push_back(item);
-  }
-}
-
-void AddNetworkPolicy(const v1::NetworkPolicy& policy, Json& object) {
-  Json spec;
-  spec["podSelector"] = Selector(policy.pod_selector());
-  for (const int type : policy.policy_types()) {
-    spec["policyTypes"].push_back(Spell(kPolicyTypeSpellings, type));
-  }
-  AddRules(policy.ingress(), "ingress", "from", spec);
-  AddRules(policy.egress(), "egress", "to", spec);
-  object["spec"] = spec;
-}
-
 void AddNode(const v1::Node& node, Json& object) {
   SetList(object["spec"], "podCIDRs", node.pod_cidrs());
   for (const auto& address : node.addresses()) {
@@ -264,6 +183,16 @@ Json ToManifest(const v1::Resource& resource) {
       break;
     case v1::Resource::kNetworkPolicy:
       AddNetworkPolicy(resource.network_policy(), object);
+      break;
+    case v1::Resource::kClusterNetworkPolicy:
+      AddClusterNetworkPolicy(resource.cluster_network_policy(), object);
+      break;
+    case v1::Resource::kCiliumNetworkPolicy:
+      AddCiliumSpecs(resource.cilium_network_policy().specs(), object);
+      break;
+    case v1::Resource::kCiliumClusterwideNetworkPolicy:
+      AddCiliumSpecs(resource.cilium_clusterwide_network_policy().specs(),
+                     object);
       break;
     case v1::Resource::kNode:
       AddNode(resource.node(), object);

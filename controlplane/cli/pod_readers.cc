@@ -73,9 +73,9 @@ constexpr absl::string_view kUnusedOfPods[] = {"activeDeadlineSeconds",
 
 void ReadContainer(const YamlNode& node, const std::string& path,
                    ReadContext& context, v1::Pod& pod) {
-  FieldReader container(node, path, context);
+  MappingReader container(node, path, context);
   container.Each("ports", [&](const YamlNode& item, const std::string& p) {
-    FieldReader reader(item, p, context);
+    MappingReader reader(item, p, context);
     v1::ContainerPort& port = *pod.add_container_ports();
     if (auto name = reader.Text("name")) port.set_name(*name);
     if (auto value = reader.Enum("protocol", kProtocolSpellings)) {
@@ -94,7 +94,7 @@ void ReadContainer(const YamlNode& node, const std::string& path,
 
 void ReadPodSpec(const YamlNode& node, const std::string& path,
                  ReadContext& context, v1::Pod& pod) {
-  FieldReader spec(node, path, context);
+  MappingReader spec(node, path, context);
   if (auto name = spec.Text("serviceAccountName")) {
     pod.set_service_account_name(*name);
   }
@@ -109,13 +109,13 @@ void ReadPodSpec(const YamlNode& node, const std::string& path,
 
 void ReadPodStatus(const YamlNode& node, const std::string& path,
                    ReadContext& context, v1::Pod& pod) {
-  FieldReader status(node, path, context);
+  MappingReader status(node, path, context);
   if (auto value = status.Enum("phase", kPodPhaseSpellings)) {
     pod.set_phase(static_cast<v1::PodPhase>(*value));
   }
   const auto first = status.Text("podIP");
   status.Each("podIPs", [&](const YamlNode& item, const std::string& p) {
-    FieldReader reader(item, p, context);
+    MappingReader reader(item, p, context);
     reader.Require("ip");
     if (auto ip = reader.Text("ip")) pod.add_pod_ips(*ip);
     reader.Finish();
@@ -135,16 +135,16 @@ void ReadPodStatus(const YamlNode& node, const std::string& path,
 
 }  // namespace
 
-void ReadNamespace(FieldReader& object) {
+void ReadNamespace(MappingReader& object) {
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
-    FieldReader spec(node, path, object.context());
+    MappingReader spec(node, path, object.context());
     spec.Ignore({"finalizers"});
     spec.Finish();
   });
   object.Ignore({"status"});
 }
 
-void ReadPod(FieldReader& object, v1::Pod& pod) {
+void ReadPod(MappingReader& object, v1::Pod& pod) {
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
     ReadPodSpec(node, path, object.context(), pod);
   });
@@ -153,9 +153,9 @@ void ReadPod(FieldReader& object, v1::Pod& pod) {
   });
 }
 
-void ReadNode(FieldReader& object, v1::Node& result) {
+void ReadNode(MappingReader& object, v1::Node& result) {
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
-    FieldReader spec(node, path, object.context());
+    MappingReader spec(node, path, object.context());
     const auto first = spec.Text("podCIDR");
     for (std::string& cidr : spec.TextList("podCIDRs")) {
       result.add_pod_cidrs(std::move(cidr));
@@ -167,9 +167,9 @@ void ReadNode(FieldReader& object, v1::Node& result) {
   });
   object.Mapping("status", [&](const YamlNode& node, const std::string& path) {
     ReadContext& context = object.context();
-    FieldReader status(node, path, context);
+    MappingReader status(node, path, context);
     status.Each("addresses", [&](const YamlNode& item, const std::string& p) {
-      FieldReader reader(item, p, context);
+      MappingReader reader(item, p, context);
       const auto type = reader.Text("type");
       const auto address = reader.Text("address");
       const bool is_ip =

@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "controlplane/cli/spec_readers.h"
 
 namespace vswitch {
@@ -13,7 +16,7 @@ constexpr uint64_t kMaxPortNumber = 65535;
 void ReadRequirement(const YamlNode& node, const std::string& path,
                      ReadContext& context,
                      v1::LabelSelectorRequirement& requirement) {
-  FieldReader reader(node, path, context);
+  MappingReader reader(node, path, context);
   reader.Require("key");
   reader.Require("operator");
   if (auto key = reader.Text("key")) requirement.set_key(*key);
@@ -39,7 +42,7 @@ void ReadRequirement(const YamlNode& node, const std::string& path,
 
 void ReadPeer(const YamlNode& node, const std::string& path,
               ReadContext& context, v1::NetworkPolicyPeer& peer) {
-  FieldReader reader(node, path, context);
+  MappingReader reader(node, path, context);
   // `podSelector: {}` is given and selects all pods; a missing or null one is
   // not given.
   if (const YamlNode* item = reader.Child("podSelector")) {
@@ -51,7 +54,7 @@ void ReadPeer(const YamlNode& node, const std::string& path,
                       *peer.mutable_namespace_selector());
   }
   reader.Mapping("ipBlock", [&](const YamlNode& item, const std::string& p) {
-    FieldReader block(item, p, context);
+    MappingReader block(item, p, context);
     v1::IpBlock& result = *peer.mutable_ip_block();
     block.Require("cidr");
     if (auto cidr = block.Text("cidr")) result.set_cidr(*cidr);
@@ -75,7 +78,7 @@ void ReadPeer(const YamlNode& node, const std::string& path,
 // IntOrString: a plain number is a port, a string is the name of one.
 void ReadPolicyPort(const YamlNode& node, const std::string& path,
                     ReadContext& context, v1::NetworkPolicyPort& port) {
-  FieldReader reader(node, path, context);
+  MappingReader reader(node, path, context);
   if (auto value = reader.Enum("protocol", kProtocolSpellings)) {
     port.set_protocol(static_cast<v1::Protocol>(*value));
   }
@@ -107,11 +110,11 @@ void ReadPolicyPort(const YamlNode& node, const std::string& path,
 }
 
 void ReadRules(
-    FieldReader& spec, absl::string_view field, absl::string_view peers_field,
+    MappingReader& spec, absl::string_view field, absl::string_view peers_field,
     google::protobuf::RepeatedPtrField<v1::NetworkPolicyRule>& rules) {
   ReadContext& context = spec.context();
   spec.Each(field, [&](const YamlNode& node, const std::string& path) {
-    FieldReader reader(node, path, context);
+    MappingReader reader(node, path, context);
     v1::NetworkPolicyRule& rule = *rules.Add();
     reader.Each(peers_field, [&](const YamlNode& item, const std::string& p) {
       ReadPeer(item, p, context, *rule.add_peers());
@@ -123,13 +126,57 @@ void ReadRules(
   });
 }
 
+// Returns "role=backend,tier=db" as YAML: "role: backend, tier: db".
+std::string AsLabels(absl::string_view text) {
+  return absl::StrJoin(
+      absl::StrSplit(text, ',', absl::SkipWhitespace()), ", ",
+      [](std::string* out, absl::string_view label) {
+        const std::pair<absl::string_view, absl::string_view> parts =
+            absl::StrSplit(label, absl::MaxSplits('=', 1));
+        const absl::string_view value =
+            absl::StripAsciiWhitespace(parts.second);
+        const absl::string_view quote =
+            value.empty() || NeedsQuotes(value) ? "\"" : "";
+        absl::StrAppend(out, absl::StripAsciiWhitespace(parts.first), ": ",
+                        quote, value, quote);
+      });
+}
+
+// Refuses `role=backend`, which YAML takes for a text, or in braces for a field
+// of that name without a value, with what is to be written instead.  Returns
+// whether it did.
+bool RefuseEqualsSign(const YamlNode& node, const std::string& path,
+                      absl::string_view before, absl::string_view after,
+                      ReadContext& context) {
+  bool refused = false;
+  auto refuse = [&](absl::string_view text, YamlPosition position) {
+    if (text.find('=') == absl::string_view::npos) return;
+    refused = true;
+    context.Add(position, path,
+                absl::StrCat("\"", text, "\" is no label in YAML; write ",
+                             before, AsLabels(text), after));
+  };
+  if (node.kind == YamlNode::Kind::kScalar) refuse(node.text, node.position);
+  for (size_t i = 0; i < node.keys.size() && i < node.values.size(); ++i) {
+    if (node.values[i].kind != YamlNode::Kind::kNull) continue;
+    refuse(node.keys[i].name, node.keys[i].position);
+  }
+  return refused;
+}
+
 }  // namespace
 
 void ReadLabelSelector(const YamlNode& node, const std::string& path,
                        ReadContext& context, v1::LabelSelector& selector) {
-  FieldReader reader(node, path, context);
-  for (auto& [key, value] : reader.TextMap("matchLabels")) {
-    (*selector.mutable_match_labels())[key] = value;
+  if (RefuseEqualsSign(node, path, "matchLabels: {", "}", context)) return;
+  MappingReader reader(node, path, context);
+  const YamlNode* labels = reader.Child("matchLabels");
+  if (labels == nullptr ||
+      !RefuseEqualsSign(*labels, reader.PathOf("matchLabels"), "", "",
+                        context)) {
+    for (auto& [key, value] : reader.TextMap("matchLabels")) {
+      (*selector.mutable_match_labels())[key] = value;
+    }
   }
   reader.Each(
       "matchExpressions", [&](const YamlNode& item, const std::string& p) {
@@ -138,11 +185,11 @@ void ReadLabelSelector(const YamlNode& node, const std::string& path,
   reader.Finish();
 }
 
-void ReadNetworkPolicy(FieldReader& object, v1::NetworkPolicy& policy) {
+void ReadNetworkPolicy(MappingReader& object, v1::NetworkPolicy& policy) {
   object.Require("spec");
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
     ReadContext& context = object.context();
-    FieldReader spec(node, path, context);
+    MappingReader spec(node, path, context);
     // Kubernetes demands it: without it a policy would isolate everything by
     // omission.
     spec.Require("podSelector");

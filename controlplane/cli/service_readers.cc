@@ -13,7 +13,7 @@ constexpr uint64_t kMaxAffinitySeconds = 86400;
 
 void ReadServicePort(const YamlNode& node, const std::string& path,
                      ReadContext& context, v1::ServicePort& port) {
-  FieldReader reader(node, path, context);
+  MappingReader reader(node, path, context);
   if (auto name = reader.Text("name")) port.set_name(*name);
   if (auto value = reader.Enum("protocol", kProtocolSpellings)) {
     port.set_protocol(static_cast<v1::Protocol>(*value));
@@ -30,7 +30,7 @@ void ReadServicePort(const YamlNode& node, const std::string& path,
   reader.Finish();
 }
 
-void ReadClusterIps(FieldReader& spec, v1::Service& service) {
+void ReadClusterIps(MappingReader& spec, v1::Service& service) {
   const auto first = spec.Text("clusterIP");
   for (std::string& address : spec.TextList("clusterIPs")) {
     if (address != "None") service.add_cluster_ips(std::move(address));
@@ -43,16 +43,16 @@ void ReadClusterIps(FieldReader& spec, v1::Service& service) {
   }
 }
 
-void ReadAffinity(FieldReader& spec, v1::Service& service) {
+void ReadAffinity(MappingReader& spec, v1::Service& service) {
   if (auto value = spec.Enum("sessionAffinity", kSessionAffinitySpellings)) {
     service.set_session_affinity(static_cast<v1::SessionAffinity>(*value));
   }
   ReadContext& context = spec.context();
   spec.Mapping("sessionAffinityConfig", [&](const YamlNode& node,
                                             const std::string& path) {
-    FieldReader config(node, path, context);
+    MappingReader config(node, path, context);
     config.Mapping("clientIP", [&](const YamlNode& item, const std::string& p) {
-      FieldReader reader(item, p, context);
+      MappingReader reader(item, p, context);
       if (auto seconds =
               reader.Number("timeoutSeconds", 1, kMaxAffinitySeconds)) {
         service.set_session_affinity_timeout_seconds(
@@ -66,7 +66,7 @@ void ReadAffinity(FieldReader& spec, v1::Service& service) {
 
 void ReadServiceSpec(const YamlNode& node, const std::string& path,
                      ReadContext& context, v1::Service& service) {
-  FieldReader spec(node, path, context);
+  MappingReader spec(node, path, context);
   if (auto value = spec.Enum("type", kServiceTypeSpellings)) {
     service.set_type(static_cast<v1::ServiceType>(*value));
   }
@@ -99,13 +99,13 @@ void ReadServiceSpec(const YamlNode& node, const std::string& path,
 
 void ReadEndpoint(const YamlNode& node, const std::string& path,
                   ReadContext& context, v1::Endpoint& endpoint) {
-  FieldReader reader(node, path, context);
+  MappingReader reader(node, path, context);
   reader.Require("addresses");
   for (std::string& address : reader.TextList("addresses")) {
     endpoint.add_addresses(std::move(address));
   }
   reader.Mapping("conditions", [&](const YamlNode& item, const std::string& p) {
-    FieldReader conditions(item, p, context);
+    MappingReader conditions(item, p, context);
     if (auto value = conditions.Bool("ready")) endpoint.set_ready(*value);
     if (auto value = conditions.Bool("serving")) endpoint.set_serving(*value);
     if (auto value = conditions.Bool("terminating")) {
@@ -115,7 +115,7 @@ void ReadEndpoint(const YamlNode& node, const std::string& path,
   });
   if (auto name = reader.Text("nodeName")) endpoint.set_node_name(*name);
   reader.Mapping("targetRef", [&](const YamlNode& item, const std::string& p) {
-    FieldReader reference(item, p, context);
+    MappingReader reference(item, p, context);
     const auto kind = reference.Text("kind");
     const auto name = reference.Text("name");
     if (kind && *kind == "Pod" && name) endpoint.set_target_pod(*name);
@@ -129,7 +129,7 @@ void ReadEndpoint(const YamlNode& node, const std::string& path,
 
 }  // namespace
 
-void ReadService(FieldReader& object, v1::Service& service) {
+void ReadService(MappingReader& object, v1::Service& service) {
   object.Require("spec");
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
     ReadServiceSpec(node, path, object.context(), service);
@@ -137,7 +137,7 @@ void ReadService(FieldReader& object, v1::Service& service) {
   object.Ignore({"status"});
 }
 
-void ReadEndpointSlice(FieldReader& object, v1::EndpointSlice& slice) {
+void ReadEndpointSlice(MappingReader& object, v1::EndpointSlice& slice) {
   ReadContext& context = object.context();
   object.Require("addressType");
   if (auto value = object.Enum("addressType", kAddressTypeSpellings)) {
@@ -147,7 +147,7 @@ void ReadEndpointSlice(FieldReader& object, v1::EndpointSlice& slice) {
     ReadEndpoint(node, path, context, *slice.add_endpoints());
   });
   object.Each("ports", [&](const YamlNode& node, const std::string& path) {
-    FieldReader reader(node, path, context);
+    MappingReader reader(node, path, context);
     v1::EndpointPort& port = *slice.add_ports();
     if (auto name = reader.Text("name")) port.set_name(*name);
     if (auto value = reader.Enum("protocol", kProtocolSpellings)) {

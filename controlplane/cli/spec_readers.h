@@ -10,23 +10,30 @@
 #ifndef VSWITCH_CONTROLPLANE_CLI_SPEC_READERS_H_
 #define VSWITCH_CONTROLPLANE_CLI_SPEC_READERS_H_
 
-#include "controlplane/cli/field_reader.h"
+#include "controlplane/cli/mapping_reader.h"
 #include "controlplane/cli/spellings.h"
 #include "proto/vswitch/v1/resource.pb.h"
 
 namespace vswitch {
 
 // `object` is the whole object's reader; the caller calls its Finish().
-void ReadNamespace(FieldReader& object);
-void ReadPod(FieldReader& object, v1::Pod& pod);
-void ReadService(FieldReader& object, v1::Service& service);
-void ReadEndpointSlice(FieldReader& object, v1::EndpointSlice& slice);
-void ReadNetworkPolicy(FieldReader& object, v1::NetworkPolicy& policy);
-void ReadNode(FieldReader& object, v1::Node& node);
-void ReadPort(FieldReader& object, v1::Port& port);
-void ReadSettings(FieldReader& object, v1::Settings& settings);
+void ReadNamespace(MappingReader& object);
+void ReadPod(MappingReader& object, v1::Pod& pod);
+void ReadService(MappingReader& object, v1::Service& service);
+void ReadEndpointSlice(MappingReader& object, v1::EndpointSlice& slice);
+void ReadNetworkPolicy(MappingReader& object, v1::NetworkPolicy& policy);
+void ReadClusterNetworkPolicy(MappingReader& object,
+                              v1::ClusterNetworkPolicy& policy);
+// `spec` and `specs` of either Cilium kind.
+void ReadCiliumSpecs(
+    MappingReader& object, bool clusterwide,
+    google::protobuf::RepeatedPtrField<v1::CiliumPolicySpec>& specs);
+void ReadNode(MappingReader& object, v1::Node& node);
+void ReadPort(MappingReader& object, v1::Port& port);
+void ReadSettings(MappingReader& object, v1::Settings& settings);
 
-// A Kubernetes LabelSelector.
+// A Kubernetes LabelSelector.  `role=backend` in the place of `role: backend`
+// is refused with what is to be written.
 void ReadLabelSelector(const YamlNode& node, const std::string& path,
                        ReadContext& context, v1::LabelSelector& selector);
 

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "absl/types/span.h"
-#include "controlplane/cli/field_reader.h"
+#include "controlplane/cli/mapping_reader.h"
 #include "proto/vswitch/v1/resource.pb.h"
 
 namespace vswitch {
@@ -56,6 +56,35 @@ inline constexpr Spelling kSelectorOperatorSpellings[] = {
 inline constexpr Spelling kPolicyTypeSpellings[] = {
     {"Ingress", v1::POLICY_TYPE_INGRESS},
     {"Egress", v1::POLICY_TYPE_EGRESS},
+};
+inline constexpr Spelling kClusterPolicyTierSpellings[] = {
+    {"Admin", v1::CLUSTER_POLICY_TIER_ADMIN},
+    {"Baseline", v1::CLUSTER_POLICY_TIER_BASELINE},
+};
+inline constexpr Spelling kClusterPolicyActionSpellings[] = {
+    {"Accept", v1::CLUSTER_POLICY_ACTION_ACCEPT},
+    {"Deny", v1::CLUSTER_POLICY_ACTION_DENY},
+    {"Pass", v1::CLUSTER_POLICY_ACTION_PASS},
+};
+inline constexpr Spelling kCiliumEntitySpellings[] = {
+    {"all", v1::CILIUM_ENTITY_ALL},
+    {"world", v1::CILIUM_ENTITY_WORLD},
+    {"world-ipv4", v1::CILIUM_ENTITY_WORLD_IPV4},
+    {"world-ipv6", v1::CILIUM_ENTITY_WORLD_IPV6},
+    {"cluster", v1::CILIUM_ENTITY_CLUSTER},
+    {"host", v1::CILIUM_ENTITY_HOST},
+    {"remote-node", v1::CILIUM_ENTITY_REMOTE_NODE},
+    {"kube-apiserver", v1::CILIUM_ENTITY_KUBE_APISERVER},
+    {"init", v1::CILIUM_ENTITY_INIT},
+    {"ingress", v1::CILIUM_ENTITY_INGRESS},
+    {"health", v1::CILIUM_ENTITY_HEALTH},
+    {"unmanaged", v1::CILIUM_ENTITY_UNMANAGED},
+    {"none", v1::CILIUM_ENTITY_NONE},
+};
+inline constexpr Spelling kCiliumProtocolSpellings[] = {
+    {"ANY", v1::CILIUM_PROTOCOL_ANY},   {"TCP", v1::CILIUM_PROTOCOL_TCP},
+    {"UDP", v1::CILIUM_PROTOCOL_UDP},   {"SCTP", v1::CILIUM_PROTOCOL_SCTP},
+    {"ICMP", v1::CILIUM_PROTOCOL_ICMP}, {"ICMPv6", v1::CILIUM_PROTOCOL_ICMPV6},
 };
 inline constexpr Spelling kPortKindSpellings[] = {
     {"Pod", v1::PORT_KIND_POD},

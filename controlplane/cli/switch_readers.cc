@@ -15,10 +15,10 @@ constexpr uint64_t kMaxRate = 1'000'000'000;
 
 }  // namespace
 
-void ReadPort(FieldReader& object, v1::Port& port) {
+void ReadPort(MappingReader& object, v1::Port& port) {
   object.Require("spec");
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
-    FieldReader spec(node, path, object.context());
+    MappingReader spec(node, path, object.context());
     if (auto value = spec.Enum("kind", kPortKindSpellings)) {
       port.set_kind(static_cast<v1::PortKind>(*value));
     }
@@ -54,10 +54,10 @@ void ReadPort(FieldReader& object, v1::Port& port) {
   });
 }
 
-void ReadSettings(FieldReader& object, v1::Settings& settings) {
+void ReadSettings(MappingReader& object, v1::Settings& settings) {
   object.Require("spec");
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
-    FieldReader spec(node, path, object.context());
+    MappingReader spec(node, path, object.context());
     if (auto text = spec.Text("gatewayMAC")) settings.set_gateway_mac(*text);
     if (auto text = spec.Text("gatewayIPv4")) settings.set_gateway_ipv4(*text);
     if (auto text = spec.Text("gatewayIPv6")) settings.set_gateway_ipv6(*text);

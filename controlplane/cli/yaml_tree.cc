@@ -169,6 +169,11 @@ void YamlErrors::Add(YamlPosition position, absl::string_view message) {
                                    position.column, ": ", message));
 }
 
+void YamlErrors::Warn(YamlPosition position, absl::string_view message) {
+  warnings_.push_back(absl::StrCat(file_, ":", position.line, ":",
+                                   position.column, ": ", message));
+}
+
 void YamlErrors::AddForFile(absl::string_view message) {
   messages_.push_back(absl::StrCat(file_, ": ", message));
 }

@@ -67,15 +67,19 @@ class YamlErrors {
   void Add(YamlPosition position, absl::string_view message);
   // Adds "FILE: MESSAGE".
   void AddForFile(absl::string_view message);
+  // Likewise, of what is accepted and may not be what was meant.
+  void Warn(YamlPosition position, absl::string_view message);
 
   bool empty() const { return messages_.empty(); }
   const std::vector<std::string>& messages() const { return messages_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
   // Returns OK, or INVALID_ARGUMENT with one message a line.
   absl::Status ToStatus() const;
 
  private:
   std::string file_;
   std::vector<std::string> messages_;
+  std::vector<std::string> warnings_;
 };
 
 // Returns the non-empty documents of `text`; what is wrong goes to `errors`.

@@ -1,6 +1,6 @@
-// FieldReader: strict reading of one mapping.
+// MappingReader: strict reading of one mapping.
 
-#include "controlplane/cli/field_reader.h"
+#include "controlplane/cli/mapping_reader.h"
 
 #include <algorithm>
 #include <cctype>
@@ -92,6 +92,31 @@ void ReadContext::Add(YamlPosition position, absl::string_view path,
                                     path.empty() ? "" : ": ", message));
 }
 
+void ReadContext::Warn(YamlPosition position, absl::string_view path,
+                       absl::string_view message) {
+  if (errors.warnings().size() >= kMaxMessages) return;
+  errors.Warn(position, absl::StrCat(object, object.empty() ? "" : ": ", path,
+                                     path.empty() ? "" : ": ", message));
+}
+
+bool NeedsQuotes(absl::string_view text) {
+  return IsPlainBool(text) || IsPlainNumber(text);
+}
+
+std::optional<int> ReadEnum(const YamlNode& node, const std::string& path,
+                            absl::Span<const Spelling> spellings,
+                            ReadContext& context) {
+  for (const Spelling& spelling : spellings) {
+    if (node.kind == YamlNode::Kind::kScalar && node.text == spelling.text) {
+      return spelling.value;
+    }
+  }
+  context.Add(
+      node.position, path,
+      absl::StrCat("\"", node.text, "\" is unknown; want ", Wanted(spellings)));
+  return std::nullopt;
+}
+
 std::optional<std::string> ReadText(const YamlNode& node,
                                     const std::string& path,
                                     ReadContext& context) {
@@ -100,7 +125,7 @@ std::optional<std::string> ReadText(const YamlNode& node,
                 absl::StrCat("must be a string, not ", node.KindName()));
     return std::nullopt;
   }
-  if (!node.quoted && (IsPlainBool(node.text) || IsPlainNumber(node.text))) {
+  if (!node.quoted && NeedsQuotes(node.text)) {
     context.Add(node.position, path,
                 absl::StrCat("must be a string; put it in quotes: \"",
                              node.text, "\""));
@@ -119,8 +144,8 @@ std::optional<uint64_t> PlainNumber(const YamlNode& node) {
   return plain ? std::optional<uint64_t>(number) : std::nullopt;
 }
 
-FieldReader::FieldReader(const YamlNode& node, std::string path,
-                         ReadContext& context)
+MappingReader::MappingReader(const YamlNode& node, std::string path,
+                             ReadContext& context)
     : node_(node),
       path_(std::move(path)),
       context_(context),
@@ -132,7 +157,7 @@ FieldReader::FieldReader(const YamlNode& node, std::string path,
   }
 }
 
-const YamlNode* FieldReader::Take(absl::string_view name) {
+const YamlNode* MappingReader::Take(absl::string_view name) {
   known_.emplace_back(name);
   for (size_t i = 0; i < taken_.size(); ++i) {
     if (node_.keys[i].name != name) continue;
@@ -143,27 +168,27 @@ const YamlNode* FieldReader::Take(absl::string_view name) {
   return nullptr;
 }
 
-std::string FieldReader::PathOf(absl::string_view name) const {
+std::string MappingReader::PathOf(absl::string_view name) const {
   return path_.empty() ? std::string(name) : absl::StrCat(path_, ".", name);
 }
 
-void FieldReader::Fault(absl::string_view name, absl::string_view message) {
+void MappingReader::Fault(absl::string_view name, absl::string_view message) {
   const YamlNode* value = node_.Find(name);
   context_.Add(value == nullptr ? node_.position : value->position,
                PathOf(name), message);
 }
 
-const YamlNode* FieldReader::Child(absl::string_view name) {
+const YamlNode* MappingReader::Child(absl::string_view name) {
   return Take(name);
 }
 
-std::optional<std::string> FieldReader::Text(absl::string_view name) {
+std::optional<std::string> MappingReader::Text(absl::string_view name) {
   const YamlNode* value = Take(name);
   if (value == nullptr) return std::nullopt;
   return ReadText(*value, PathOf(name), context_);
 }
 
-std::optional<bool> FieldReader::Bool(absl::string_view name) {
+std::optional<bool> MappingReader::Bool(absl::string_view name) {
   const YamlNode* value = Take(name);
   if (value == nullptr) return std::nullopt;
   if (value->kind == YamlNode::Kind::kScalar && !value->quoted) {
@@ -174,8 +199,8 @@ std::optional<bool> FieldReader::Bool(absl::string_view name) {
   return std::nullopt;
 }
 
-std::optional<uint64_t> FieldReader::Number(absl::string_view name,
-                                            uint64_t least, uint64_t most) {
+std::optional<uint64_t> MappingReader::Number(absl::string_view name,
+                                              uint64_t least, uint64_t most) {
   const YamlNode* value = Take(name);
   if (value == nullptr) return std::nullopt;
   const std::optional<uint64_t> number = PlainNumber(*value);
@@ -185,22 +210,14 @@ std::optional<uint64_t> FieldReader::Number(absl::string_view name,
   return std::nullopt;
 }
 
-std::optional<int> FieldReader::Enum(absl::string_view name,
-                                     absl::Span<const Spelling> spellings) {
+std::optional<int> MappingReader::Enum(absl::string_view name,
+                                       absl::Span<const Spelling> spellings) {
   const YamlNode* value = Take(name);
   if (value == nullptr) return std::nullopt;
-  for (const Spelling& spelling : spellings) {
-    if (value->kind == YamlNode::Kind::kScalar &&
-        value->text == spelling.text) {
-      return spelling.value;
-    }
-  }
-  Fault(name, absl::StrCat("\"", value->text, "\" is unknown; want ",
-                           Wanted(spellings)));
-  return std::nullopt;
+  return ReadEnum(*value, PathOf(name), spellings, context_);
 }
 
-std::vector<std::string> FieldReader::TextList(absl::string_view name) {
+std::vector<std::string> MappingReader::TextList(absl::string_view name) {
   std::vector<std::string> result;
   Each(name, [&](const YamlNode& node, const std::string& path) {
     if (auto text = ReadText(node, path, context_)) result.push_back(*text);
@@ -208,7 +225,7 @@ std::vector<std::string> FieldReader::TextList(absl::string_view name) {
   return result;
 }
 
-std::vector<std::pair<std::string, std::string>> FieldReader::TextMap(
+std::vector<std::pair<std::string, std::string>> MappingReader::TextMap(
     absl::string_view name) {
   std::vector<std::pair<std::string, std::string>> result;
   const YamlNode* value = Take(name);
@@ -227,11 +244,11 @@ std::vector<std::pair<std::string, std::string>> FieldReader::TextMap(
   return result;
 }
 
-void FieldReader::Mapping(absl::string_view name, const Visitor& visit) {
+void MappingReader::Mapping(absl::string_view name, const Visitor& visit) {
   if (const YamlNode* value = Take(name)) visit(*value, PathOf(name));
 }
 
-void FieldReader::Each(absl::string_view name, const Visitor& visit) {
+void MappingReader::Each(absl::string_view name, const Visitor& visit) {
   const YamlNode* value = Take(name);
   if (value == nullptr) return;
   if (value->kind != YamlNode::Kind::kSequence) {
@@ -243,12 +260,17 @@ void FieldReader::Each(absl::string_view name, const Visitor& visit) {
   }
 }
 
-void FieldReader::Ignore(absl::Span<const absl::string_view> names) {
+bool MappingReader::IsGiven(absl::string_view name) const {
+  const YamlNode* value = node_.Find(name);
+  return value != nullptr && value->kind != YamlNode::Kind::kNull;
+}
+
+void MappingReader::Ignore(absl::Span<const absl::string_view> names) {
   for (absl::string_view name : names) Take(name);
 }
 
-void FieldReader::Refuse(std::initializer_list<absl::string_view> names,
-                         absl::string_view why) {
+void MappingReader::Refuse(std::initializer_list<absl::string_view> names,
+                           absl::string_view why) {
   for (absl::string_view name : names) {
     const YamlNode* value = Take(name);
     if (value == nullptr) continue;
@@ -259,13 +281,11 @@ void FieldReader::Refuse(std::initializer_list<absl::string_view> names,
   }
 }
 
-void FieldReader::Require(absl::string_view name) {
-  const YamlNode* value = node_.Find(name);
-  if (value != nullptr && value->kind != YamlNode::Kind::kNull) return;
-  Fault(name, "is missing");
+void MappingReader::Require(absl::string_view name) {
+  if (!IsGiven(name)) Fault(name, "is missing");
 }
 
-void FieldReader::Finish() {
+void MappingReader::Finish() {
   for (size_t i = 0; i < taken_.size(); ++i) {
     if (taken_[i]) continue;
     const std::string& name = node_.keys[i].name;

@@ -1,6 +1,6 @@
-// controlplane/cli/field_reader.h
+// controlplane/cli/mapping_reader.h
 //
-// FieldReader: reads one YAML mapping field by field and knows at the end
+// MappingReader: reads one YAML mapping field by field and knows at the end
 // which fields nobody asked for.
 //
 // A reader takes each field that it understands, names those that it knows and
@@ -8,7 +8,7 @@
 // Every fault goes to the YamlErrors with its place and its path; reading goes
 // on, so that a user sees all faults of a file at once.
 //
-//   FieldReader spec(node, "spec", context);
+//   MappingReader spec(node, "spec", context);
 //   if (auto name = spec.Text("nodeName")) pod.set_node_name(*name);
 //   spec.Ignore({"volumes"});
 //   spec.Finish();
@@ -16,8 +16,8 @@
 // A field without a value (null) counts as not given, as in Kubernetes.
 // Thread-compatible.
 
-#ifndef VSWITCH_CONTROLPLANE_CLI_FIELD_READER_H_
-#define VSWITCH_CONTROLPLANE_CLI_FIELD_READER_H_
+#ifndef VSWITCH_CONTROLPLANE_CLI_MAPPING_READER_H_
+#define VSWITCH_CONTROLPLANE_CLI_MAPPING_READER_H_
 
 #include <cstdint>
 #include <functional>
@@ -42,6 +42,9 @@ struct ReadContext {
   // Adds "FILE:LINE:COLUMN: OBJECT: PATH: MESSAGE".
   void Add(YamlPosition position, absl::string_view path,
            absl::string_view message);
+  // Likewise, as a warning.
+  void Warn(YamlPosition position, absl::string_view path,
+            absl::string_view message);
 };
 
 // A spelling and the number that it stands for.
@@ -50,12 +53,12 @@ struct Spelling {
   int value;
 };
 
-class FieldReader {
+class MappingReader {
  public:
   using Visitor = std::function<void(const YamlNode&, const std::string& path)>;
 
   // `node` and `context` must outlive the reader.
-  FieldReader(const YamlNode& node, std::string path, ReadContext& context);
+  MappingReader(const YamlNode& node, std::string path, ReadContext& context);
 
   // Each returns nothing when the field is not given or is faulty.
   std::optional<std::string> Text(absl::string_view name);
@@ -73,6 +76,9 @@ class FieldReader {
   // Visits a mapping, or each element of a list, when it is given.
   void Mapping(absl::string_view name, const Visitor& visit);
   void Each(absl::string_view name, const Visitor& visit);
+
+  // Whether the field has a value, whoever takes it.
+  bool IsGiven(absl::string_view name) const;
 
   // Takes fields that are known and not used.
   void Ignore(absl::Span<const absl::string_view> names);
@@ -106,9 +112,15 @@ class FieldReader {
 std::optional<std::string> ReadText(const YamlNode& node,
                                     const std::string& path,
                                     ReadContext& context);
+// Whether `text` would be read as a number or a truth value without quotes.
+bool NeedsQuotes(absl::string_view text);
+// Returns the number of the spelling that `node` holds; others are faults.
+std::optional<int> ReadEnum(const YamlNode& node, const std::string& path,
+                            absl::Span<const Spelling> spellings,
+                            ReadContext& context);
 // Returns the number in `node` if it holds a plain whole one.
 std::optional<uint64_t> PlainNumber(const YamlNode& node);
 
 }  // namespace vswitch
 
-#endif  // VSWITCH_CONTROLPLANE_CLI_FIELD_READER_H_
+#endif  // VSWITCH_CONTROLPLANE_CLI_MAPPING_READER_H_
