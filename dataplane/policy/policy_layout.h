@@ -7,9 +7,9 @@
 //   header | port maps | address ranges | identity buckets | cells
 //
 // A verdict takes at most one line of each (two of a port map with more than 16
-// ranges, one per level of the address ranges), and two of the cells: that of
-// the peer's identity and that of its address.  The cells are last: an index
-// that is too large points outside of the set and is refused.
+// ranges, one per level of the address ranges), and one or two of the cells:
+// that of the peer's identity and that of its address.  The cells are last: an
+// index that is too large points outside of the set and is refused.
 //
 // Written by BuildPolicySet(), read by policy_lookup.h; nobody else needs this.
 
@@ -48,10 +48,11 @@ constexpr uint32_t PortMapIndex(IpProtocol protocol) {
 }
 
 // Whom the CIDRs of a set are for.
+// A row of kIdentityWorld also says what is said of that identity, so that such
+// a peer needs one verdict only.
 enum class CidrMode : uint8_t {
-  kAllPeers,   // one row per range
-  kSplit,      // two: of kIdentityWorld, then of every other peer
-  kWorldOnly,  // one, for kIdentityWorld; other peers have none
+  kEveryPeer,  // two rows per range: of kIdentityWorld, then of other peers
+  kWorldOnly,  // one, of kIdentityWorld; other peers have none
 };
 
 // The verdict of one (peer class, port class).  `port class` is the column,

@@ -64,9 +64,13 @@ class PolicySetReader {
     uint32_t column = 0;
     uint64_t row = 0;
     if (!PortClass(*header, query, column)) return {};
-    if (!IdentityClass(*header, query.peer, row)) return {};
-    const uint64_t* by_identity = Cells(*header, row, column);
-    if (by_identity == nullptr) return {};
+    // What is said of the world's identity, the rows of its addresses say too.
+    const uint64_t* by_identity = &kNoCells[0];
+    if (!is_world || !ask_cidrs) {
+      if (!IdentityClass(*header, query.peer, row)) return {};
+      by_identity = Cells(*header, row, column);
+      if (by_identity == nullptr) return {};
+    }
     const uint64_t* by_address = &kNoCells[0];
     if (ask_cidrs) {
       if (!CidrRow(*header, range_word, query.peer_address, is_world, row)) {
@@ -184,7 +188,7 @@ class PolicySetReader {
     }
     if (!found) return false;
     if (!ranges.classed && !is_ipv4) range += header.ipv6_row;
-    if (header.cidr_mode == CidrMode::kSplit) range = range * 2 + !is_world;
+    if (header.cidr_mode == CidrMode::kEveryPeer) range = range * 2 + !is_world;
     row = header.first_cidr_row + range;
     return true;
   }

@@ -175,17 +175,14 @@ class SetCompiler {
 
   absl::Status ClassifyAddresses() {
     std::vector<RankedCidr> cidrs;
-    bool for_all = false;
-    bool for_world = false;
+    bool world_only = true;
     for (uint32_t rank = 0; rank < ranked_.size(); ++rank) {
       for (const CidrMatch& match : ranked_[rank]->cidrs) {
         cidrs.push_back({rank, &match});
-        (match.outside_only ? for_world : for_all) = true;
+        world_only &= match.outside_only;
       }
     }
-    set_.cidr_mode = !for_world ? CidrMode::kAllPeers
-                     : for_all  ? CidrMode::kSplit
-                                : CidrMode::kWorldOnly;
+    set_.cidr_mode = world_only ? CidrMode::kWorldOnly : CidrMode::kEveryPeer;
     const IpFamily families[] = {IpFamily::kIpv4, IpFamily::kIpv6};
     std::array<std::vector<AddressRange>, 2> ranges;
     for (int i = 0; i < 2; ++i) {
@@ -232,8 +229,12 @@ class SetCompiler {
 
   // Returns its number among the CIDR rows.
   uint16_t AddRow(const AddressRange& range) {
-    rows_.push_back(range.world);
-    if (set_.cidr_mode == CidrMode::kSplit) rows_.push_back(range.others);
+    const Signature& world = rows_[set_.world_class];
+    Signature merged;
+    std::set_union(world.begin(), world.end(), range.world.begin(),
+                   range.world.end(), std::back_inserter(merged));
+    rows_.push_back(std::move(merged));
+    if (set_.cidr_mode == CidrMode::kEveryPeer) rows_.push_back(range.others);
     return static_cast<uint16_t>(cidr_row_count_++);
   }
 

@@ -35,7 +35,7 @@ struct PortClasses {
 };
 
 // The rows of one family's address ranges, counted from the first CIDR row;
-// in CidrMode::kSplit in pairs.
+// in CidrMode::kEveryPeer in pairs.
 struct AddressRows {
   std::vector<AddressNumber> lasts;  // empty: no CIDRs
   std::vector<uint16_t> rows;        // as many
@@ -51,7 +51,7 @@ struct CompiledSet {
   uint16_t other_class = 0;                      // other protocols
   uint32_t port_class_count = 0;
 
-  CidrMode cidr_mode = CidrMode::kAllPeers;
+  CidrMode cidr_mode = CidrMode::kEveryPeer;
   std::array<AddressRows, 2> addresses;  // IPv4, IPv6
   uint32_t row_count = 0;                // identity classes, then CIDR rows
 

@@ -7,7 +7,10 @@
 // a port class; (identity class, port class) and (address range, port class)
 // each give a verdict with a precedence, and the higher precedence wins.  So
 // the cache lines that a verdict reads are fixed, whatever the rules: one each
-// of the set's header, identities, ports, address ranges, and two verdicts.
+// of the set's header, identities, ports, address ranges, and two verdicts, six
+// in all; for a peer outside of the cluster, four.  That holds for up to 16
+// ranges of ports and 16 of addresses (8 of IPv6); each level more of the
+// addresses, and more than 16 ranges of ports, is one line more.
 //
 //   PolicyTable table = PolicyTable::Open(root.pieces);
 //   PolicyVerdict verdict = table.Lookup(endpoint.ingress, query);

@@ -223,15 +223,13 @@ TEST(PolicyTableTest, ASetWithoutEntriesDeniesAll) {
 
 TEST(PolicyTableTest, TheHigherPrecedenceWinsAcrossIdentityAndCidr) {
   PolicyQuery query{.peer = kFrontend, .peer_address = Address("10.0.0.5")};
-  PolicySetSpec spec{
-      .entries = {
-          {.rule = RuleId{1},
-           .precedence =
-               kNetworkPolicyAllow,
-           .identities = {kFrontend}},
-          {.rule = RuleId{2},
-           .precedence = Precedence(PolicyTier::kAdmin, 5, kVerdictDeny),
-           .cidrs = {{.cidr = Prefix("10.0.0.0/24")}}}}};
+  PolicySetSpec spec{.entries = {{.rule = RuleId{1},
+                                  .precedence = kNetworkPolicyAllow,
+                                  .identities = {kFrontend}},
+                                 {.rule = RuleId{2},
+                                  .precedence = Precedence(PolicyTier::kAdmin,
+                                                           5, kVerdictDeny),
+                                  .cidrs = {{.cidr = Prefix("10.0.0.0/24")}}}}};
   OneSet table(spec);
   PolicyVerdict verdict = table.Ask(query);
   EXPECT_FALSE(verdict.allowed);
