@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/ids.h"
@@ -53,11 +54,13 @@ absl::Status Check(const DataplaneOptions& options) {
   if (options.incarnation == 0) {
     return Invalid("--incarnation", "0 is not a run of the dataplane");
   }
-  for (int fd : {options.supervisor_fd, options.table_memory_fd,
-                 options.worker_memory_fd}) {
+  for (const auto& [option, fd] : {
+           std::pair{"--supervisor-fd", options.supervisor_fd},
+           std::pair{"--table-memory-fd", options.table_memory_fd},
+           std::pair{"--worker-memory-fd", options.worker_memory_fd},
+       }) {
     if (fd < 0) {
-      return Invalid("--supervisor-fd, --table-memory-fd, --worker-memory-fd",
-                     absl::StrCat(fd, " is not a descriptor"));
+      return Invalid(option, absl::StrCat(fd, " is not a descriptor"));
     }
   }
   return absl::OkStatus();
