@@ -63,7 +63,7 @@ struct PortRecord {
 // One local endpoint.
 struct EndpointRecord {
   PortId port;
-  uint8_t is_host;  // the node: never isolated, may reach its pods
+  uint8_t is_host;  // the node: may always reach its pods
   uint8_t is_init;  // labels not known yet: closed both ways
   IdentityId identity;
   PolicySetId ingress;  // kNoPolicySet: not isolated

@@ -1,8 +1,9 @@
 // dataplane/pipeline/icmp_limiter.h
 //
-// IcmpLimiter: how many ICMP errors a worker sends: so many a second in all,
-// and so many a second that one port causes, so that no pod can use up the
-// others' share (RFC 1812 4.3.2.8, RFC 4443 2.4 (f)).
+// IcmpLimiter: how many ICMP errors, and TCP resets in answer to denials, a
+// worker sends: so many a second in all, and so many a second that one port
+// causes, so that no pod can use up the others' share (RFC 1812 4.3.2.8, RFC
+// 4443 2.4 (f)).
 //
 //   if (limiter.Take(settings, in_port, now_ns)) ...send it
 //
