@@ -109,6 +109,13 @@ std::string OutcomeText(v1::Outcome outcome) {
   }
 }
 
+template <typename Warnings>
+void PrintWarnings(const Warnings& warnings, CommandContext& context) {
+  for (const std::string& warning : warnings) {
+    context.err << "warning: " << Printable(warning) << "\n";
+  }
+}
+
 // Sends the transaction and prints what became of it.
 absl::StatusOr<int> Send(CommandContext& context,
                          const v1::ApplyRequest& request,
@@ -122,6 +129,7 @@ absl::StatusOr<int> Send(CommandContext& context,
       !request.dry_run() && request.wait_for() != v1::WAIT_FOR_ACCEPTED;
   const int exit_status =
       awaited && !response.has_enforced_time() ? kExitTimeout : kExitOk;
+  PrintWarnings(response.warnings(), context);
   if (context.PrintMessage(response)) return exit_status;
   for (const auto& result : response.results()) {
     context.out << KeyText(result.key()) << "  "
@@ -145,6 +153,7 @@ absl::StatusOr<int> RunApply(CommandContext& context,
                              const ApplyOptions& options) {
   ManifestReader reader(options.ns);
   RETURN_IF_ERROR(ReadInto(options.files, context, reader));
+  PrintWarnings(reader.warnings(), context);
   v1::ApplyRequest request;
   for (const Manifest& manifest : reader.manifests()) {
     *request.add_upserts() = manifest.resource;
@@ -234,9 +243,11 @@ void AddApplyCommand(CLI::App& app, CommandContext& context) {
       ->capture_default_str()
       ->check(CLI::IsMember({"accepted", "enforced"}));
   command->footer(R"(
-Takes Kubernetes' Namespace, Pod, Service, EndpointSlice, NetworkPolicy and
-Node, and the switch's own Port and Settings (vswitch.dev/v1).  All or nothing:
-one fault anywhere, and nothing changes.
+Takes Kubernetes' Namespace, Pod, Service, EndpointSlice, NetworkPolicy,
+ClusterNetworkPolicy and Node, Cilium's CiliumNetworkPolicy and
+CiliumClusterwideNetworkPolicy, and the switch's own Port and Settings
+(vswitch.dev/v1).  All or nothing: one fault anywhere, and nothing changes.
+What is accepted and may not be what was meant is a warning on standard error.
 
 Examples:
   vswitchctl apply -f policy.yaml

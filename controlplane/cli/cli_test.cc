@@ -42,6 +42,9 @@ class FakeConfig : public v1::ConfigService::Service {
       result.mutable_key()->set_namespace_(resource.metadata().namespace_());
       result.mutable_key()->set_name(resource.metadata().name());
       result.set_outcome(v1::OUTCOME_CREATED);
+      if (resource.metadata().name() == "odd") {
+        response->add_warnings("Pod demo/odd is odd");
+      }
     }
     response->set_generation(7);
     if (!request->dry_run() && enforce) {
@@ -240,6 +243,25 @@ TEST_F(CliTest, ApplySendsEveryFileAsOneTransaction) {
   EXPECT_EQ(config_.last_apply.wait_for(), v1::WAIT_FOR_ENFORCED);
   EXPECT_THAT(out_, AllOf(HasSubstr("Pod demo/a  created"),
                           HasSubstr("generation 7 accepted, enforced 1.5 ms")));
+}
+
+TEST_F(CliTest, ApplyPrintsWarningsOfTheFileAndOfTheSwitch) {
+  EXPECT_EQ(Run("apply -f -", PodYaml("odd") + R"(---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: p}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  ingress: [{action: Deny, from: [{}]}]
+)"),
+            0)
+      << err_;
+  EXPECT_THAT(err_, HasSubstr("warning: Pod demo/odd is odd\n"));
+  EXPECT_THAT(err_, HasSubstr("warning: standard input:"));
+  EXPECT_THAT(err_, HasSubstr("spec.ingress[0].from[0]: has no kind of peer"));
+  EXPECT_THAT(out_, testing::Not(HasSubstr("warning")));
 }
 
 TEST_F(CliTest, ApplyReadsStandardInput) {

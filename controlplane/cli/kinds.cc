@@ -61,7 +61,7 @@ constexpr KindInfo kKinds[] = {
      v1::Resource::kClusterNetworkPolicy,
      "ClusterNetworkPolicy",
      "policy.networking.k8s.io/v1alpha2",
-     {"clusternetworkpolicy", "clusternetworkpolicies", "cnp"},
+     {"clusternetworkpolicy", "clusternetworkpolicies", "clusternp"},
      false},
     {v1::RESOURCE_KIND_CILIUM_NETWORK_POLICY,
      v1::Resource::kCiliumNetworkPolicy,

@@ -1,16 +1,45 @@
 // What happens to a transaction, from the rules of ownership to the published
 // generation.
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "controlplane/publish/control_plane.h"
 #include "controlplane/publish/log.h"
 #include "dataplane/base/status_macros.h"
 
 namespace vswitch {
+namespace {
+
+constexpr size_t kMaxWarnings = 100;  // a person reads no more
+
+// A warning is news when it first comes true, not with every later change.
+std::vector<std::string> NewWarnings(const Snapshot* present,
+                                     const Snapshot& next) {
+  absl::flat_hash_set<absl::string_view> known;
+  if (present != nullptr) {
+    known.insert(present->compiled.warnings.begin(),
+                 present->compiled.warnings.end());
+  }
+  std::vector<std::string> warnings;
+  for (const std::string& warning : next.compiled.warnings) {
+    if (known.contains(warning)) continue;
+    if (warnings.size() == kMaxWarnings) {
+      warnings.push_back("and more");
+      break;
+    }
+    warnings.push_back(warning);
+  }
+  return warnings;
+}
+
+}  // namespace
 
 void ControlPlane::Handle(const std::vector<Pending*>& batch) {
   std::vector<Pending*> together;
@@ -50,8 +79,10 @@ absl::Status ControlPlane::Commit(const std::vector<Pending*>& batch) {
   }
 
   std::vector<PortEpoch> attached;
+  std::vector<std::string> warnings;
   if (objects_changed) {
     RETURN_IF_ERROR(PrepareDraft(draft));
+    warnings = NewWarnings(snapshot().get(), *draft.snapshot);
     auto abandon = absl::MakeCleanup([&] { publisher_.Abandon(); });
     ASSIGN_OR_RETURN(std::vector<AttachPortRequest> wanted,
                      devices_.Wanted(draft.stored.desired, draft.ports,
@@ -74,8 +105,8 @@ absl::Status ControlPlane::Commit(const std::vector<Pending*>& batch) {
     if (!changes[i].ok()) {
       Answer(batch[i], changes[i].status());
     } else {
-      Answer(batch[i],
-             Accepted{publisher_.current(), accepted, *std::move(changes[i])});
+      Answer(batch[i], Accepted{publisher_.current(), accepted,
+                                *std::move(changes[i]), warnings});
     }
   }
   if (journal_->WantsCompaction()) {
@@ -89,12 +120,15 @@ absl::StatusOr<Accepted> ControlPlane::DryRun(const Transaction& transaction) {
   Draft draft = NewDraft();
   ASSIGN_OR_RETURN(StateChange change, Change(transaction, draft.stored));
   Generation generation = publisher_.current();
+  std::vector<std::string> warnings;
   if (change.HasObjectChanges()) {
     generation = publisher_.next();
     RETURN_IF_ERROR(PrepareDraft(draft));
+    warnings = NewWarnings(snapshot().get(), *draft.snapshot);
     publisher_.Abandon();
   }
-  return Accepted{generation, absl::InfinitePast(), std::move(change)};
+  return Accepted{generation, absl::InfinitePast(), std::move(change),
+                  std::move(warnings)};
 }
 
 ControlPlane::Draft ControlPlane::NewDraft() const {

@@ -61,6 +61,8 @@ struct Accepted {
   Generation generation = 0;  // that holds it
   absl::Time time;            // when it was durable
   StateChange change;
+  // Of the compiled state: those that the state before did not have.
+  std::vector<std::string> warnings;
 };
 
 struct ControlPlaneOptions {

@@ -33,6 +33,9 @@ void Fill(const Accepted& accepted, bool dry_run, v1::ApplyResponse& response) {
     added->set_outcome(ToProto(result.outcome));
     added->set_version(result.version);
   }
+  for (const std::string& warning : accepted.warnings) {
+    response.add_warnings(warning);
+  }
 }
 
 // Which objects a request is about.
