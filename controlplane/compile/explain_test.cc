@@ -141,6 +141,74 @@ TEST_P(ExplainTest, NamesNamespacesAndBlocks) {
               HasSubstr(std::string("wants an address in ") + block));
 }
 
+TEST_P(ExplainTest, NamesTheRuleThatDeniesAndItsTier) {
+  ClusterPolicyPeer every_pod{.pods = ClusterPodSelector{.all_pods = true}};
+  cluster_.Add(
+      "", "x",
+      ClusterNetworkPolicy{
+          .subject = {{}, Select({{"role", "backend"}})},
+          .ingress = {{.action = RuleAction::kAllow,
+                       .peers = {every_pod},
+                       .protocols = {{.protocol = IpProtocol::kTcp,
+                                      .first = 8443,
+                                      .last = 8443}}},
+                      {.action = RuleAction::kDeny, .peers = {every_pod}},
+                      {.action = RuleAction::kAllow, .peers = {every_pod}}}});
+  EXPECT_EQ(Explain(12, 11, 80).summary,
+            "denied: POLICY_DENIED, denied by ClusterNetworkPolicy/x rule 2 "
+            "(Deny) in tier Admin; rule 1 of ClusterNetworkPolicy/x would have "
+            "matched on TCP 8443");
+  Explanation allowed = Explain(12, 11, 8443);
+  EXPECT_EQ(allowed.summary, "allowed by ClusterNetworkPolicy/x");
+  EXPECT_EQ(allowed.ingress.decided_by,
+            "ClusterNetworkPolicy/x rule 1 (Accept) in tier Admin");
+  EXPECT_FALSE(allowed.ingress.isolated);
+}
+
+TEST_P(ExplainTest, NamesTheSectionOfACiliumRule) {
+  BackendFromFrontend();
+  cluster_.Add(
+      "demo", "no",
+      CiliumNetworkPolicy{
+          .specs = {{.endpoint_selector = Select({{"role", "backend"}}),
+                     .ingress_deny = {{.entities = std::vector<CiliumEntity>{
+                                           CiliumEntity::kCluster}}}}}});
+  Explanation denied = Explain(10, 11, 80);
+  EXPECT_EQ(denied.summary,
+            "denied: POLICY_DENIED, denied by CiliumNetworkPolicy/demo/no "
+            "ingressDeny rule 1 (Deny) in tier NetworkPolicy");
+  EXPECT_THAT(
+      denied.ingress.isolating,
+      ElementsAre("CiliumNetworkPolicy/demo/no", "demo/backend-from-frontend"));
+  EXPECT_EQ(denied.ingress.rule_text, "from the cluster on every port");
+}
+
+TEST_P(ExplainTest, ListsAllPoliciesThatHaveASay) {
+  BackendFromFrontend();
+  cluster_.Add("", "x",
+               ClusterNetworkPolicy{
+                   .tier = ClusterPolicyTier::kBaseline,
+                   .subject = {{}, {}, true},
+                   .ingress = {{.action = RuleAction::kDeny, .peers = {{}}}}});
+  DirectionExplanation ingress = Explain(10, 11, 80).ingress;
+  EXPECT_THAT(ingress.policies, ElementsAre("ClusterNetworkPolicy/x",
+                                            "demo/backend-from-frontend"));
+  EXPECT_THAT(ingress.isolating, ElementsAre("demo/backend-from-frontend"));
+  EXPECT_EQ(Explain(10, 12, 80).summary,
+            "denied: POLICY_DENIED, denied by ClusterNetworkPolicy/x rule 1 "
+            "(Deny) in tier Baseline");
+}
+
+TEST_P(ExplainTest, SaysWhenNothingDenies) {
+  cluster_.Add(
+      "demo", "open",
+      CiliumNetworkPolicy{.specs = {{.endpoint_selector = LabelSelector{},
+                                     .default_deny_ingress = false,
+                                     .ingress = {CiliumRule{}}}}});
+  EXPECT_EQ(Explain(12, 11, 80).summary,
+            "allowed: no policy isolates either side");
+}
+
 TEST_P(ExplainTest, OtherDropsSayWhatTheyMean) {
   CompiledTables tables = *cluster_.Compile();
   JudgedFlow judged{.drop = DropReason::kServiceNoBackend};

@@ -110,6 +110,12 @@ MatchedPeers PeerIndex::MatchAnew(const SourcePeers& peers) const {
   MatchedPeers result{.any_peer = peers.any_peer, .excluded = peers.excluded};
   result.identities = peers.reserved;
   for (const IdentityPredicate& predicate : peers.pods) {
+    if (predicate.terms.empty() && !result.any_peer) {
+      // Every pod, without a list that changes with each new identity.
+      result.any_peer = true;
+      result.excluded.assign(std::begin(kReservedIdentities),
+                             std::end(kReservedIdentities));
+    }
     for (IdentityId id : kReservedIdentities) {
       if (predicate.MatchesReserved(id)) result.identities.push_back(id);
     }

@@ -142,7 +142,6 @@ enum class RuleSection : uint8_t {
   kEgress,
   kEgressDeny
 };
-inline constexpr uint32_t kRuleSectionCount = 4;
 
 // Returns "ingress", "ingressDeny", "egress" or "egressDeny".
 const char* ToString(RuleSection section);

@@ -54,6 +54,7 @@ std::optional<RuleInfo> RuleCatalog::FindRule(RuleId id) const {
   if (id == kLocalNodeRule) {
     return RuleInfo{.policy = "the local node",
                     .tier = PolicyTier::kLocalNode,
+                    .section = ToString(RuleSection::kIngress),
                     .text = "a pod's own node may always reach it"};
   }
   std::optional<NumberedRule> numbered = numbering_.Find(id);

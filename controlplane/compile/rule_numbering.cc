@@ -7,30 +7,35 @@
 
 #include "absl/strings/str_cat.h"
 #include "controlplane/compile/stable_hash.h"
+#include "dataplane/policy/policy_set_builder.h"
 
 namespace vswitch {
 namespace {
 
-// Hashes leave this many numbers free at the end, for ranges that move up.
-constexpr uint32_t kReserve = 1u << 26;
+// Hashes leave this many numbers free at the end, for ranges that move up: so
+// two million rules always fit.
+constexpr uint32_t kReserve = 1u << 22;
 
 uint32_t WantedFirst(const PolicySource& source) {
   uint64_t hash = StableHash(absl::StrCat(source.Name(), " ", source.key.spec));
-  return 1 + static_cast<uint32_t>(hash % (ToInt(kNoRule) - kReserve));
+  return 1 + static_cast<uint32_t>(hash % (kMaxRules - kReserve));
 }
 
 // Rules of different sections lie between each other, so that a rule added to
-// one section moves no other's number.
-uint32_t PlaceOf(const SourceRule& rule) {
-  return (rule.index - 1) * kRuleSectionCount +
-         static_cast<uint32_t>(rule.section);
+// one section moves no other's number.  Only Cilium's kinds have all sections.
+uint32_t PlaceOf(const PolicySource& source, const SourceRule& rule) {
+  bool has_all = source.key.kind == PolicyKind::kCiliumNetworkPolicy ||
+                 source.key.kind == PolicyKind::kCiliumClusterwideNetworkPolicy;
+  uint32_t section = static_cast<uint32_t>(rule.section);
+  return has_all ? (rule.index - 1) * 4 + section
+                 : (rule.index - 1) * 2 + section / 2;
 }
 
 uint32_t CountOf(const PolicySource& source) {
   uint32_t count = 0;
   for (const SourceDirection* direction : {&source.ingress, &source.egress}) {
     for (const SourceRule& rule : direction->rules) {
-      count = std::max(count, PlaceOf(rule) + 1);
+      count = std::max(count, PlaceOf(source, rule) + 1);
     }
   }
   return count;
@@ -54,10 +59,10 @@ absl::StatusOr<RuleNumbering> RuleNumbering::Assign(
   for (Range& range : numbering.ranges_) {
     uint64_t first = std::max<uint64_t>(range.first, next);
     next = first + range.count;
-    if (next > ToInt(kNoRule)) {
+    if (next > kMaxRules) {
       return absl::ResourceExhaustedError(
-          absl::StrCat("policies have more than ", kReserve / kRuleSectionCount,
-                       " rules: fewer are needed"));
+          absl::StrCat("the rules of all policies need more than ", kMaxRules,
+                       " numbers: fewer rules are needed"));
     }
     range.first = static_cast<uint32_t>(first);
     numbering.first_[range.source.get()] = range.first;
@@ -71,7 +76,7 @@ uint32_t RuleNumbering::FirstOf(const PolicySource& source) const {
 
 RuleId RuleNumbering::NumberOf(const PolicySource& source,
                                const SourceRule& rule) const {
-  return RuleId{FirstOf(source) + PlaceOf(rule)};
+  return RuleId{FirstOf(source) + PlaceOf(source, rule)};
 }
 
 std::optional<NumberedRule> RuleNumbering::Find(RuleId id) const {
@@ -84,7 +89,7 @@ std::optional<NumberedRule> RuleNumbering::Find(RuleId id) const {
   uint32_t place = number - (after - 1)->first;
   for (const SourceDirection* direction : {&source.ingress, &source.egress}) {
     for (const SourceRule& rule : direction->rules) {
-      if (PlaceOf(rule) == place) return NumberedRule{&source, &rule};
+      if (PlaceOf(source, rule) == place) return NumberedRule{&source, &rule};
     }
   }
   return std::nullopt;

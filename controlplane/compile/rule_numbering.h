@@ -5,8 +5,9 @@
 // A source's rules have neighbouring numbers, from a place that is the hash of
 // its name, so a rule keeps its number from generation to generation and from
 // process to process.  Where two ranges would meet, the later one moves up:
-// with 5 000 policies of 200 rules, once in two clusters.  So numbers depend on
-// all sources; whoever keeps a compiled set compares FirstOf() too.
+// hardly ever with hundreds of rules, one range in four with a million, because
+// the table has 24 bits for a number.  So numbers depend on all sources;
+// whoever keeps a compiled set compares FirstOf() too.
 //
 //   ASSIGN_OR_RETURN(RuleNumbering numbering, RuleNumbering::Assign(sources));
 //   entry.rule = numbering.NumberOf(source, rule);
