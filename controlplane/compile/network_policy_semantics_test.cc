@@ -336,6 +336,7 @@ TEST_P(NetworkPolicySemanticsTest, Np23TheStrongestIsolatingPolicyDecides) {
   };
   add("one", "keep", "icmp");
   add("two", "reset", "silent");
+  add("zero", "keep", "silent");
   EXPECT_EQ(
       Judge({.source = World(), .destination = B()}).ingress.precedence,
       Precedence(PolicyTier::kNetworkPolicy, 0,
