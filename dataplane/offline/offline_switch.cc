@@ -2,75 +2,21 @@
 
 #include "dataplane/offline/offline_switch.h"
 
-#include <cstdlib>
-#include <cstring>
 #include <set>
 
-#include "dataplane/base/piece_copies.h"
 #include "dataplane/base/status_macros.h"
+#include "dataplane/offline/zeroed_memory.h"
 
 namespace vswitch {
 namespace {
 
 constexpr WorkerId kWorker{0};
 
-// Zeroed memory aligned to a cache line.  Pages that are never written cost
-// nothing: most of the counters' rows are not.
-class ZeroedMemory {
- public:
-  ZeroedMemory() = default;
-  explicit ZeroedMemory(size_t bytes)
-      : block_(std::calloc(1, bytes + kAlignment)), bytes_(bytes) {
-    // As `new` ends a program that catches nothing.
-    if (block_ == nullptr) std::abort();
-  }
-  ZeroedMemory(ZeroedMemory&& other) noexcept
-      : block_(std::exchange(other.block_, nullptr)),
-        bytes_(std::exchange(other.bytes_, 0)) {}
-  ZeroedMemory& operator=(ZeroedMemory&& other) noexcept {
-    std::swap(block_, other.block_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~ZeroedMemory() { std::free(block_); }
-
-  std::span<std::byte> bytes() const {
-    if (block_ == nullptr) return {};
-    void* aligned = block_;
-    size_t room = bytes_ + kAlignment;
-    std::align(kAlignment, bytes_, aligned, room);
-    return {static_cast<std::byte*>(aligned), bytes_};
-  }
-
- private:
-  static constexpr size_t kAlignment = 64;
-
-  void* block_ = nullptr;
-  size_t bytes_ = 0;
-};
-
-ZeroedMemory CopyOf(const std::string& blob) {
-  if (blob.empty()) return {};
-  ZeroedMemory result(blob.size());
-  std::memcpy(result.bytes().data(), blob.data(), blob.size());
-  return result;
-}
-
-uint32_t GroupCountFor(uint32_t addresses) {
-  // Half full at most: see identity_table.h.
-  uint32_t groups = 16;
-  while (uint64_t{groups} * kSlotsPerIdentityGroup < 2 * uint64_t{addresses})
-    groups *= 2;
-  return groups;
-}
-
 }  // namespace
 
 struct OfflineSwitch::Memory {
-  std::array<ZeroedMemory, kBlobKindCount> blobs;
-  PieceCopies policy_sets;
-  ZeroedMemory identity_tags;
-  ZeroedMemory identity_slots;
+  LoadedTables tables;
+  IdentityArea identities;
   ZeroedMemory revisions;
   ZeroedMemory connections;
   ZeroedMemory counters;
@@ -89,17 +35,8 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
   const HashSecret table_secret{options.seed, ~options.seed};
   const HashSecret connection_secret{options.seed * 3, ~options.seed * 5};
 
-  const size_t groups = GroupCountFor(options.max_addresses);
-  memory.identity_tags =
-      ZeroedMemory(groups * sizeof(IdentityTags<StdAtomics>));
-  memory.identity_slots = ZeroedMemory(groups * kSlotsPerIdentityGroup *
-                                       sizeof(IdentitySlot<StdAtomics>));
-  const IdentityTableMemory<StdAtomics> identities{
-      .tags = reinterpret_cast<IdentityTags<StdAtomics>*>(
-          memory.identity_tags.bytes().data()),
-      .slots = reinterpret_cast<IdentitySlot<StdAtomics>*>(
-          memory.identity_slots.bytes().data()),
-      .group_count = static_cast<uint32_t>(groups)};
+  memory.identities = IdentityArea(options.max_addresses);
+  const IdentityTableMemory<StdAtomics> identities = memory.identities.memory();
   result->identity_writer_ = IdentityTableWriter(identities, table_secret, 0);
   result->identities_ = IdentityTable(identities, table_secret);
 
@@ -138,15 +75,7 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
 
 absl::Status OfflineSwitch::Publish(const OfflineTables& tables) {
   const Generation next = state_.generation() + 1;
-  std::array<ZeroedMemory, kBlobKindCount> blobs;
-  BlobSpans spans;
-  for (uint32_t kind = 0; kind < kBlobKindCount; ++kind) {
-    blobs[kind] = CopyOf(tables.blobs[kind]);
-    spans[kind] = blobs[kind].bytes();
-  }
-  PieceCopies policy_sets(tables.policy_sets);
-  ASSIGN_OR_RETURN(ForwardingState state,
-                   ForwardingState::Open(next, spans, policy_sets.list()));
+  ASSIGN_OR_RETURN(LoadedTables loaded, LoadedTables::Load(tables, next));
 
   // There is one reader, and it runs in this thread: it has reached every
   // generation that was published.
@@ -174,9 +103,8 @@ absl::Status OfflineSwitch::Publish(const OfflineTables& tables) {
     revision_writer_.MarkAll(next);
   }
   memory_->bound = std::move(bound);
-  memory_->blobs = std::move(blobs);
-  memory_->policy_sets = std::move(policy_sets);
-  state_ = state;
+  state_ = loaded.state();
+  memory_->tables = std::move(loaded);
   return absl::OkStatus();
 }
 

@@ -30,6 +30,7 @@
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/forwarding/forwarding_state.h"
 #include "dataplane/memory/worker_memory.h"
+#include "dataplane/offline/offline_tables.h"
 #include "dataplane/packet/packet_pool.h"
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/judge.h"
@@ -43,16 +44,6 @@ struct OfflineOptions {
   uint32_t max_connections = 65536;
   uint32_t max_addresses = 65536;  // endpoints' and others' with an identity
   uint64_t seed = 1;               // of the hash secrets
-};
-
-// The tables of one generation, as the compiler makes them.
-struct OfflineTables {
-  std::array<std::string, kBlobKindCount> blobs;                // by BlobKind
-  std::vector<std::shared_ptr<const std::string>> policy_sets;  // by id
-  // All addresses with an identity.
-  std::vector<std::pair<IpAddress, HostBinding>> bindings;
-  // The addresses whose connections are to be judged again; nullopt: all.
-  std::optional<std::vector<IpAddress>> changed;
 };
 
 class OfflineSwitch {
