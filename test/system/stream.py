@@ -40,11 +40,13 @@ def udp_send(address, port, interval_ms, times):
         sock.connect((address, int(port)))
         number = 0
         while True:
-            times[number] = time.monotonic()
+            now = time.monotonic()
             try:
                 sock.send(NUMBER.pack(number))
             except ConnectionRefusedError:
                 pass
+            # After it was sent: the end may come in between.
+            times[number] = now
             number += 1
             time.sleep(float(interval_ms) / 1e3)
 
