@@ -151,8 +151,11 @@ absl::StatusOr<std::unique_ptr<DpdkPort>> OpenDpdk(const std::string& devargs,
 
 absl::StatusOr<std::unique_ptr<Link>> MakeVethLink(const std::string& devargs,
                                                    MbufPool& pool) {
+  // Without IPv6 the kernel has nothing of its own to say on the link.
   if (std::system("ip link add near0 type veth peer name far0 &&"
-                  "ip link set near0 up && ip link set far0 up") != 0) {
+                  "for name in near0 far0; do"
+                  "  echo 1 >/proc/sys/net/ipv6/conf/$name/disable_ipv6 &&"
+                  "  ip link set $name up || exit 1; done") != 0) {
     return absl::InternalError("cannot make a pair of interfaces");
   }
   auto port = OpenDpdk(devargs, pool);
@@ -246,8 +249,8 @@ absl::StatusOr<std::unique_ptr<Link>> MakeMemifLink(MbufPool& pool) {
     usleep(1000);
   }
   // A memif's receiver gives its peer buffers when it polls, as a worker does.
-  for (Port* port : {static_cast<Port*>(server.get()),
-                     static_cast<Port*>(client.get())}) {
+  for (Port* port :
+       {static_cast<Port*>(server.get()), static_cast<Port*>(client.get())}) {
     rte_mbuf* packet = nullptr;
     if (port->RxBurst(0, {&packet, 1}) == 1) pool.Free({&packet, 1});
   }
