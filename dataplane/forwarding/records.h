@@ -2,9 +2,9 @@
 //
 // The records of a generation that are plain arrays: ports, endpoints, routes'
 // values and settings.  The control plane's compiler fills them, workers read
-// them.  Policy and services have tables of their own (dataplane/policy,
-// in pieces beside the blobs, and dataplane/nat); a ForwardingState (forwarding_state.h) holds all of one
-// generation together.
+// them.  Policy and services have tables of their own (dataplane/policy, in
+// pieces beside the blobs, and dataplane/nat); a ForwardingState
+// (forwarding_state.h) holds all of one generation together.
 //
 // Every record is a plain value of fixed layout without pointers: it lies in
 // memory that two processes map at different addresses.  Immutable once its

@@ -97,11 +97,10 @@ void CommandHandler::Explain(const Command& command,
     reply.status = ReplyStatus::kUnavailable;
     return;
   }
-  const JudgeResult result =
-      Judge(state, tables_.identities(),
-            {.key = command.key,
-             .in_port = command.in_port,
-             .kept_translation = std::nullopt});
+  const JudgeResult result = Judge(state, tables_.identities(),
+                                   {.key = command.key,
+                                    .in_port = command.in_port,
+                                    .kept_translation = std::nullopt});
   reply.drop = result.drop;
   reply.has_connection = connections_.Lookup(command.key).found();
   reply.translated = result.is_service;

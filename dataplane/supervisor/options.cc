@@ -70,13 +70,9 @@ Setter OneOf(std::string SupervisorOptions::*member,
 
 // An RFC 1123 subdomain, as Kubernetes names its Nodes.
 absl::Status NodeName(const std::string& value, SupervisorOptions& options) {
-  constexpr size_t kMaxBytes = 253;
-  const bool fits = value.size() <= kMaxBytes &&
-                    std::all_of(value.begin(), value.end(), [](char c) {
-                      return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
-                             c == '-' || c == '.';
-                    });
-  if (value.empty() || !fits) {
+  constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+  if (value.empty() || value.size() > 253 ||
+      value.find_first_not_of(kLetters) != std::string::npos) {
     return Bad(value, "the name of a Node: small letters, digits, - and .");
   }
   options.node_name = value;
@@ -352,8 +348,7 @@ std::string HelpText() {
       "  vswitchd --config=/etc/my.yaml        another configuration file\n"
       "  vswitchd --workers=2 --cpus=2,3 --poll=busy\n"
       "\n"
-      "Every option may stand in the file too, as \"workers: 2\".\n"
-      "\n";
+      "Every option may stand in the file too, as \"workers: 2\".\n\n";
   absl::StrAppend(&text, "  --config=FILE\n      The configuration file (",
                   kDefaultConfigPath, ", if it exists).\n");
   for (const Option& option : Options()) {
@@ -375,9 +370,7 @@ std::vector<std::string> ControlplaneCommand(const SupervisorOptions& options) {
   command.push_back(absl::StrCat("--state-dir=", options.state_dir));
   command.push_back(absl::StrCat("--workers=", options.workers));
   command.push_back(absl::StrCat("--poll=", options.poll));
-  if (!options.node_name.empty()) {
-    command.push_back(absl::StrCat("--node-name=", options.node_name));
-  }
+  command.push_back(absl::StrCat("--node-name=", options.node_name));
   return command;
 }
 
