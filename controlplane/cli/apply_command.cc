@@ -1,25 +1,18 @@
 // vswitchctl apply and delete: transactions.
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "controlplane/cli/command.h"
 #include "controlplane/cli/kinds.h"
 #include "controlplane/cli/manifest.h"
+#include "controlplane/cli/manifest_files.h"
 #include "controlplane/cli/proto_json.h"
 #include "dataplane/base/status_macros.h"
 
 namespace vswitch {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct ApplyOptions {
   std::vector<std::string> files;
@@ -37,59 +30,10 @@ struct DeleteOptions {
   bool ignore_missing = false;
 };
 
-// Returns `path` itself, or the manifests in that folder and below, sorted.
-absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& path) {
-  std::error_code error;
-  if (path == "-" || !fs::is_directory(path, error)) {
-    return std::vector<std::string>{path};
-  }
-  std::vector<std::string> files;
-  for (fs::recursive_directory_iterator it(path, error), end;
-       !error && it != end; it.increment(error)) {
-    const std::string name = it->path().string();
-    const bool manifest = absl::EndsWith(name, ".yaml") ||
-                          absl::EndsWith(name, ".yml") ||
-                          absl::EndsWith(name, ".json");
-    if (manifest && it->is_regular_file(error)) files.push_back(name);
-  }
-  if (error) {
-    return UsageError(
-        absl::InvalidArgumentError(absl::StrCat(path, ": ", error.message())));
-  }
-  std::sort(files.begin(), files.end());
-  if (files.empty()) {
-    return UsageError(absl::InvalidArgumentError(
-        absl::StrCat(path, ": holds no .yaml, .yml or .json file")));
-  }
-  return files;
-}
-
 absl::Status ReadInto(const std::vector<std::string>& paths,
                       CommandContext& context, ManifestReader& reader) {
-  for (const std::string& path : paths) {
-    ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesOf(path));
-    for (const std::string& file : files) {
-      std::ostringstream text;
-      if (file == "-") {
-        text << context.in.rdbuf();
-      } else {
-        std::ifstream stream(file, std::ios::binary);
-        if (!stream || !(text << stream.rdbuf())) {
-          return UsageError(absl::InvalidArgumentError(
-              absl::StrCat(file,
-                           ": cannot be read, or is empty; -f takes a file, a "
-                           "folder or - for standard input")));
-        }
-      }
-      reader.Read(file, text.str());
-    }
-  }
-  if (!reader.status().ok()) return UsageError(reader.status());
-  if (reader.manifests().empty()) {
-    return UsageError(
-        absl::InvalidArgumentError("the files given hold no resource"));
-  }
-  return absl::OkStatus();
+  const absl::Status status = ReadManifestFiles(paths, "", context.in, reader);
+  return status.ok() ? status : UsageError(status);
 }
 
 std::string OutcomeText(v1::Outcome outcome) {

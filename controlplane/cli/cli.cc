@@ -16,6 +16,7 @@ Examples:
   vswitchctl apply -f policy.yaml            Kubernetes YAML, all or nothing
   vswitchctl port add demo/web --netns web   connect a pod
   vswitchctl explain demo/a demo/b --port 80 would it pass, by which rule?
+  vswitchctl policy diff --manifests deploy  what would this change?
   vswitchctl drops --watch                   what is dropped, and why
   vswitchctl COMMAND --help                  more about one command
 
@@ -68,6 +69,7 @@ int RunCli(std::vector<std::string> arguments, std::ostream& out,
   AddDeleteCommand(app, context);
   AddPortCommand(app, context);
   AddExplainCommand(app, context);
+  AddPolicyCommand(app, context);
   AddDropsCommand(app, context);
   AddCountersCommand(app, context);
   AddConnectionsCommand(app, context);

@@ -38,6 +38,7 @@ enum ExitStatus : int {
   kExitNo = 1,           // a check does not hold
   kExitUsage = 2,        // wrong command line, or a faulty file
   kExitUnreachable = 3,  // the switch does not answer
+  kExitChanged = 3,      // policy diff: a verdict would change
   kExitInvalid = 4,      // the switch refuses the content
   kExitConflict = 5,     // exists, another owner's, changed, lower epoch
   kExitNotFound = 6,

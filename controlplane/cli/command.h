@@ -60,6 +60,7 @@ void AddDropsCommand(CLI::App& app, CommandContext& context);
 void AddCountersCommand(CLI::App& app, CommandContext& context);
 void AddConnectionsCommand(CLI::App& app, CommandContext& context);
 void AddExplainCommand(CLI::App& app, CommandContext& context);
+void AddPolicyCommand(CLI::App& app, CommandContext& context);
 void AddStatusCommand(CLI::App& app, CommandContext& context);
 void AddCheckCommand(CLI::App& app, CommandContext& context);
 void AddRestartCommand(CLI::App& app, CommandContext& context);

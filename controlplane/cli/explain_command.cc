@@ -48,21 +48,44 @@ absl::Status FillPeer(const std::string& text, v1::ExplainPeer& peer) {
 void PrintDirection(absl::string_view title, const v1::DirectionVerdict& side,
                     CommandContext& context) {
   context.out << "  " << title << ": ";
-  if (!side.isolated()) {
-    context.out << "not isolated, so allowed\n";
-    return;
+  const std::string isolating =
+      Printable(absl::StrJoin(side.isolating_policies(), ", "));
+  if (!side.policy().empty()) {
+    context.out << (side.allowed() ? "allowed by " : "denied by ")
+                << Printable(side.policy());
+    if (!side.rule_name().empty()) {
+      context.out << ", " << Printable(side.rule_name());
+    }
+    if (!side.rule().empty()) context.out << ": " << Printable(side.rule());
+  } else if (side.allowed()) {
+    context.out << "not isolated, so allowed";
+  } else {
+    context.out << "denied; isolated by " << isolating;
   }
-  if (side.allowed()) {
-    context.out << "allowed by " << Printable(side.policy());
-    if (!side.rule().empty()) context.out << ", " << Printable(side.rule());
-    context.out << "\n";
-    return;
+  if (!side.tier().empty()) {
+    context.out << " (tier " << Printable(side.tier()) << ")";
   }
-  context.out << "denied; isolated by "
-              << Printable(absl::StrJoin(side.isolating_policies(), ", "))
-              << "\n";
+  context.out << "\n";
+  if (!side.policy().empty() && !isolating.empty()) {
+    context.out << "    isolated by " << isolating << "\n";
+  }
   for (const std::string& miss : side.nearest_misses()) {
     context.out << "    " << Printable(miss) << "\n";
+  }
+}
+
+void PrintShadow(const v1::ShadowVerdict& shadow, CommandContext& context) {
+  if (!shadow.asked()) return;
+  context.out << "  shadow policies: ";
+  if (!shadow.denied()) {
+    context.out << "would allow it too\n";
+  } else if (!shadow.policy().empty()) {
+    context.out << "would be denied by " << Printable(shadow.policy()) << ", "
+                << Printable(shadow.rule()) << "\n";
+  } else {
+    context.out << "would be denied; " << shadow.direction() << " isolated by "
+                << Printable(absl::StrJoin(shadow.isolating_policies(), ", "))
+                << "\n";
   }
 }
 
@@ -100,6 +123,7 @@ void Print(const v1::ExplainResponse& response, CommandContext& context) {
                  context);
   PrintDirection(absl::StrCat("ingress of ", destination), response.ingress(),
                  context);
+  PrintShadow(response.shadow(), context);
   if (!response.out_port().empty()) {
     context.out << "  leaves by port: " << Printable(response.out_port())
                 << "\n";

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "controlplane/cli/command.h"
 #include "controlplane/cli/proto_json.h"
 #include "dataplane/base/status_macros.h"
@@ -38,7 +39,10 @@ std::string DropLine(const v1::DropRecord& record) {
     absl::StrAppend(&line, "  from ", record.source().identity_text());
   }
   if (!record.policy().empty()) {
-    absl::StrAppend(&line, "  by ", record.policy());
+    absl::StrAppend(&line, "  by ", record.policy(), ", ", record.rule());
+  } else if (!record.isolating_policies().empty()) {
+    absl::StrAppend(&line, "  isolated by ",
+                    absl::StrJoin(record.isolating_policies(), ", "));
   }
   return Printable(line) + "\n";
 }

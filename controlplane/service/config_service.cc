@@ -100,6 +100,7 @@ grpc::Status ConfigServiceImpl::Apply(grpc::ServerContext* call,
   absl::StatusOr<Accepted> accepted =
       context_.plane.Apply(*std::move(transaction));
   if (!accepted.ok()) return ToGrpc(accepted.status());
+  if (!request->dry_run()) times_.Record(*accepted);
   Fill(*accepted, request->dry_run(), *response);
   if (request->dry_run() || request->wait_for() == v1::WAIT_FOR_ACCEPTED) {
     return grpc::Status::OK;

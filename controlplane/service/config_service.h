@@ -10,14 +10,16 @@
 #define VSWITCH_CONTROLPLANE_SERVICE_CONFIG_SERVICE_H_
 
 #include "controlplane/service/context.h"
+#include "controlplane/service/policy_times.h"
 #include "proto/vswitch/v1/config.grpc.pb.h"
 
 namespace vswitch {
 
 class ConfigServiceImpl final : public v1::ConfigService::Service {
  public:
-  explicit ConfigServiceImpl(const ServiceContext& context)
-      : context_(context) {}
+  // Both outlive the service; `times` takes note of what changes.
+  ConfigServiceImpl(const ServiceContext& context, PolicyTimes& times)
+      : context_(context), times_(times) {}
 
   grpc::Status Apply(grpc::ServerContext* call, const v1::ApplyRequest* request,
                      v1::ApplyResponse* response) override;
@@ -30,6 +32,7 @@ class ConfigServiceImpl final : public v1::ConfigService::Service {
 
  private:
   const ServiceContext& context_;
+  PolicyTimes& times_;
 };
 
 }  // namespace vswitch

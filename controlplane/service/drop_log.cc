@@ -26,8 +26,10 @@ absl::Time WallTime(uint64_t monotonic_ns) {
 
 // An event comes from another process: what is out of range names nothing.
 bool IsPlausible(const Event& event) {
-  return event.kind == EventKind::kDrop &&
-         static_cast<uint32_t>(event.reason) < kDropReasonCount &&
+  const bool is_known =
+      event.kind == EventKind::kDrop || event.kind == EventKind::kShadow;
+  return is_known && static_cast<uint32_t>(event.reason) < kDropReasonCount &&
+         event.direction <= PolicyDirection::kIngress &&
          event.captured_bytes <= kEventPacketBytes;
 }
 
@@ -65,6 +67,10 @@ bool DropLog::Drain() {
       if (popped != RingPop::kEntry) break;
       if (!IsPlausible(event)) continue;
       found = true;
+      if (event.kind == EventKind::kShadow) {
+        shadow_.Add(event, WallTime(event.time_ns));
+        continue;
+      }
       absl::MutexLock lock(&mutex_);
       entries_.push_back({next_++, WallTime(event.time_ns), event});
       if (entries_.size() > kCapacity) entries_.pop_front();

@@ -1,7 +1,8 @@
 // controlplane/service/drop_log.h
 //
-// DropLog: the latest drop records of the dataplane.  A thread of its own takes
-// them from the event rings, so that workers find room; readers ask by number.
+// DropLog: the latest drop records of the dataplane, and a count of its shadow
+// denials.  A thread of its own takes both from the event rings, so that
+// workers find room; readers ask by number.
 //
 //   uint64_t next = log.next_number();
 //   for (const DropEntry& entry : log.Since(next, deadline)) ...
@@ -21,6 +22,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "controlplane/service/shadow_table.h"
 #include "dataplane/memory/worker_memory.h"
 
 namespace vswitch {
@@ -46,6 +48,8 @@ class DropLog {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns the latest `count`, the oldest first.
   std::vector<DropEntry> Latest(size_t count) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What shadow policies would have denied.
+  const ShadowTable& shadow() const { return shadow_; }
   // Records that the dataplane could not send because we were too slow.
   uint64_t lost_count() const;
 
@@ -55,6 +59,7 @@ class DropLog {
 
   TableRings& table_;
   const WorkerRings& worker_;
+  ShadowTable shadow_;
   mutable absl::Mutex mutex_;
   std::deque<DropEntry> entries_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -10,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "controlplane/compile/rule_text.h"
 #include "controlplane/service/observe_service.h"
+#include "controlplane/service/shadow_verdict.h"
 #include "controlplane/translate/errors.h"
 #include "dataplane/base/status_macros.h"
 
@@ -18,6 +20,9 @@ namespace vswitch {
 namespace {
 
 constexpr uint16_t kDefaultSourcePort = 40000;
+constexpr uint16_t kIdentifier = 1;      // of an ICMP query
+constexpr uint8_t kEchoRequest = 8;      // RFC 792
+constexpr uint8_t kEchoRequestV6 = 128;  // RFC 4443 4.1
 // How often to ask again when the generation changed while we asked.
 constexpr int kAttempts = 20;
 constexpr absl::Duration kAttemptPause = absl::Milliseconds(5);
@@ -174,14 +179,16 @@ absl::StatusOr<FlowKey> MakeFlow(const v1::ExplainRequest& request,
                            ? kDefaultSourcePort
                            : static_cast<uint16_t>(request.source_port()));
   } else if (protocol == IpProtocol::kIcmp || protocol == IpProtocol::kIcmpv6) {
-    // A query's identifier stands in both ports (flow_key.h).
-    flow.source_port = Be16::FromHost(1);
-    flow.destination_port = flow.source_port;
+    // The question's type stands for a port (judge.h): an echo request.
+    flow.source_port = Be16::FromHost(kIdentifier);
+    flow.destination_port = Be16::FromHost(
+        protocol == IpProtocol::kIcmp ? kEchoRequest : kEchoRequestV6);
   }
   return flow;
 }
 
-void Fill(const DirectionExplanation& direction, v1::DirectionVerdict& out) {
+void Fill(const DirectionExplanation& direction, const RuleCatalog& catalog,
+          v1::DirectionVerdict& out) {
   out.set_isolated(direction.isolated);
   out.set_allowed(direction.allowed);
   out.set_policy(direction.policy);
@@ -190,6 +197,16 @@ void Fill(const DirectionExplanation& direction, v1::DirectionVerdict& out) {
                                            direction.isolating.end());
   out.mutable_nearest_misses()->Assign(direction.nearest_misses.begin(),
                                        direction.nearest_misses.end());
+  out.mutable_policies()->Assign(direction.policies.begin(),
+                                 direction.policies.end());
+  if (const std::optional<RuleInfo> rule = catalog.FindRule(direction.rule)) {
+    out.set_rule_name(absl::StrCat(rule->section, " rule ", rule->index));
+    out.set_tier(ToString(rule->tier));
+  } else if (!direction.policies.empty()) {
+    // No rule decided, so isolation or the default did.
+    out.set_tier(ToString(direction.isolated ? PolicyTier::kNetworkPolicy
+                                             : PolicyTier::kDefault));
+  }
 }
 
 std::string EndpointText(const IpAddress& address, Be16 port) {
@@ -213,8 +230,12 @@ void Fill(const FlowKey& flow, const Reply& reply, const Names& names,
                     reply.destination_identity, drop};
   Explanation explanation =
       ExplainVerdict(snapshot.compiled, snapshot.stored.desired, judged);
-  Fill(explanation.egress, *response.mutable_egress());
-  Fill(explanation.ingress, *response.mutable_ingress());
+  const RuleCatalog& catalog = *snapshot.compiled.catalog;
+  Fill(explanation.egress, catalog, *response.mutable_egress());
+  Fill(explanation.ingress, catalog, *response.mutable_ingress());
+  if (response.allowed()) {
+    *response.mutable_shadow() = JudgeShadow(snapshot.compiled, judged);
+  }
   response.set_summary(explanation.summary);
   *response.mutable_flow() = ToProto(flow);
   *response.mutable_source() = names.Peer(flow.source, reply.source_identity);

@@ -83,7 +83,12 @@ v1::FlowPeer Names::Peer(const IpAddress& address, IdentityId identity) const {
   }
   peer.set_identity(ToInt(identity));
   if (identity != kIdentityUnknown) {
-    peer.set_identity_text(snapshot_->compiled.catalog->IdentityText(identity));
+    const RuleCatalog& catalog = *snapshot_->compiled.catalog;
+    peer.set_identity_text(catalog.IdentityText(identity));
+    if (const IdentityInfo* info = catalog.FindIdentity(identity)) {
+      peer.set_namespace_(info->ns);
+      peer.mutable_labels()->insert(info->labels.begin(), info->labels.end());
+    }
   }
   return peer;
 }

@@ -9,6 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "controlplane/compile/explain.h"
+#include "controlplane/compile/rule_text.h"
 #include "controlplane/translate/errors.h"
 
 namespace vswitch {
@@ -87,6 +89,23 @@ void Fill(const WorkerTotals& totals, v1::SwitchCounters& result) {
   }
 }
 
+// Names the policies that isolate the end that refused the packet.
+void AddIsolating(const Event& event, const Names& names,
+                  v1::DropRecord& record) {
+  const Snapshot& snapshot = names.snapshot();
+  const Explanation explanation =
+      ExplainVerdict(snapshot.compiled, snapshot.stored.desired,
+                     {event.key, event.source_identity,
+                      event.destination_identity, event.reason});
+  const DirectionExplanation& side =
+      explanation.egress.allowed ? explanation.ingress : explanation.egress;
+  if (side.isolating.empty()) return;
+  record.mutable_isolating_policies()->Assign(side.isolating.begin(),
+                                              side.isolating.end());
+  // Only policies of this tier isolate.
+  record.set_tier(ToString(PolicyTier::kNetworkPolicy));
+}
+
 v1::DropRecord ToProto(const DropEntry& entry, const Names& names) {
   const Event& event = entry.event;
   const RuleCatalog& catalog = *names.snapshot().compiled.catalog;
@@ -102,8 +121,11 @@ v1::DropRecord ToProto(const DropEntry& entry, const Names& names) {
   record.set_generation(event.generation);
   if (std::optional<RuleInfo> rule = catalog.FindRule(event.rule)) {
     record.set_policy(rule->policy);
-    record.set_rule(absl::StrCat(ToString(rule->direction), " rule ",
-                                 rule->index, ": ", rule->text));
+    record.set_rule(
+        absl::StrCat(rule->section, " rule ", rule->index, ": ", rule->text));
+    record.set_tier(ToString(rule->tier));
+  } else if (event.reason == DropReason::kPolicyDenied) {
+    AddIsolating(event, names, record);
   }
   record.set_packet_bytes(event.packet_bytes);
   record.set_head(event.packet, event.captured_bytes);

@@ -1,6 +1,7 @@
 // controlplane/service/observe_service.h
 //
-// ObserveServiceImpl: counters, drops, connections and explain over gRPC:
+// ObserveServiceImpl: counters, drops, connections, policies and explain
+// over gRPC:
 // observe.proto has the contract.  Trace and Capture answer UNIMPLEMENTED.
 //
 // Thread-safe.
@@ -9,14 +10,16 @@
 #define VSWITCH_CONTROLPLANE_SERVICE_OBSERVE_SERVICE_H_
 
 #include "controlplane/service/context.h"
+#include "controlplane/service/policy_times.h"
 #include "proto/vswitch/v1/observe.grpc.pb.h"
 
 namespace vswitch {
 
 class ObserveServiceImpl final : public v1::ObserveService::Service {
  public:
-  explicit ObserveServiceImpl(const ServiceContext& context)
-      : context_(context) {}
+  // Both outlive the service.
+  ObserveServiceImpl(const ServiceContext& context, const PolicyTimes& times)
+      : context_(context), times_(times) {}
 
   grpc::Status GetCounters(grpc::ServerContext* call,
                            const v1::GetCountersRequest* request,
@@ -36,6 +39,15 @@ class ObserveServiceImpl final : public v1::ObserveService::Service {
   grpc::Status Explain(grpc::ServerContext* call,
                        const v1::ExplainRequest* request,
                        v1::ExplainResponse* response) override;
+  grpc::Status ListPolicies(grpc::ServerContext* call,
+                            const v1::ListPoliciesRequest* request,
+                            v1::ListPoliciesResponse* response) override;
+  grpc::Status WaitPolicy(grpc::ServerContext* call,
+                          const v1::WaitPolicyRequest* request,
+                          v1::WaitPolicyResponse* response) override;
+  grpc::Status GetShadowDenials(
+      grpc::ServerContext* call, const v1::GetShadowDenialsRequest* request,
+      v1::GetShadowDenialsResponse* response) override;
 
  private:
   std::shared_ptr<const Names> CurrentNames() const {
@@ -43,6 +55,7 @@ class ObserveServiceImpl final : public v1::ObserveService::Service {
   }
 
   const ServiceContext& context_;
+  const PolicyTimes& times_;
 };
 
 }  // namespace vswitch

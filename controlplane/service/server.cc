@@ -72,9 +72,9 @@ absl::Status RemoveStale(const std::string& path) {
 
 ApiServer::ApiServer(const std::string& socket, const ServiceContext& context)
     : socket_(socket),
-      config_(context),
+      config_(context, policy_times_),
       port_(context),
-      observe_(context),
+      observe_(context, policy_times_),
       admin_(context) {}
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(

@@ -25,6 +25,7 @@
 #include "controlplane/service/config_service.h"
 #include "controlplane/service/context.h"
 #include "controlplane/service/observe_service.h"
+#include "controlplane/service/policy_times.h"
 #include "controlplane/service/port_service.h"
 #include "grpcpp/server.h"
 
@@ -46,6 +47,7 @@ class ApiServer {
   ApiServer(const std::string& socket, const ServiceContext& context);
 
   const std::string socket_;
+  PolicyTimes policy_times_;
   ConfigServiceImpl config_;
   PortServiceImpl port_;
   ObserveServiceImpl observe_;
