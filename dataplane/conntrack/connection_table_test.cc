@@ -200,8 +200,7 @@ TEST_P(ConnectionTableTest, OldViewChangesNothingOfItsSuccessor) {
   EXPECT_FALSE(table.Lookup(Connection(1).original).found());
   EXPECT_FALSE(table.Lookup(Connection(1).reply).found());
   // Use every entry, so also the one of `old`, again.
-  for (uint64_t now = kNow; table.ExpireIsDue(kWorker, kNow + 10 * kSecondNs);
-       now += kSecondNs) {
+  while (table.ExpireIsDue(kWorker, kNow + 10 * kSecondNs)) {
     table.Expire(kWorker, kNow + 10 * kSecondNs, kTimeouts, 1000);
   }
   bool reused = false;

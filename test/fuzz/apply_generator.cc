@@ -40,13 +40,8 @@ constexpr const char* kPrefixes[] = {
 constexpr const char* kMacs[] = {"02:00:00:00:00:01", "02:00:00:00:00:02",
                                  "01:00:5e:00:00:01", "00:00:00:00:00:00", ""};
 constexpr const char* kPaths[] = {"/run/netns/a", "/run/netns/b", "x", ""};
-constexpr const char* kLabels[] = {"role",
-                                   "web",
-                                   "db",
-                                   "kubernetes.io/"
-                                   "service-name",
-                                   "app",
-                                   "-"};
+constexpr const char* kLabels[] = {
+    "role", "web", "db", "kubernetes.io/service-name", "app", "-"};
 constexpr uint32_t kNumbers[] = {0,    1,    2,     3,     64,        80,
                                  443,  1280, 1500,  8080,  65535,     65536,
                                  9000, 100,  10800, 86401, 0xffffffff};
