@@ -21,9 +21,17 @@
 #ifndef VSWITCH_DATAPLANE_TABLES_RELACY_ATOMICS_H_
 #define VSWITCH_DATAPLANE_TABLES_RELACY_ATOMICS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <ostream>
+
+// Relacy defines these inline.  Called, never inlined, all of them come from
+// one place: relacy, or AddressSanitizer where that is linked.
+__attribute__((noinline)) void* operator new(size_t bytes);
+__attribute__((noinline)) void* operator new[](size_t bytes);
+__attribute__((noinline)) void operator delete(void* memory) noexcept;
+__attribute__((noinline)) void operator delete[](void* memory) noexcept;
 
 // The parts of relacy.hpp in its order, without those that redefine new,
 // malloc, errno and the POSIX names by macros.
@@ -43,6 +51,11 @@
 #include "relacy/stdlib/semaphore.hpp"
 #include "relacy/stdlib/event.hpp"
 // clang-format on
+
+// Relacy never gives its fibers' stacks and its contexts back.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:create_fiber\nleak:context_impl\n";
+}
 
 // Relacy replaces the global new and delete, but is older than sized delete.
 inline void operator delete(void* memory, size_t) noexcept {
