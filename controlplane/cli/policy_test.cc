@@ -286,7 +286,8 @@ TEST_F(PolicyTest, MatrixAsTableAndPicture) {
               AllOf(HasSubstr("<svg"), HasSubstr("</svg>"),
                     HasSubstr("demo/web to demo/db: TCP 80-81")));
   EXPECT_EQ(Line("matrix --manifests " + all + " --port 82 -o json"), 0);
-  for (const Json& pair : Json::parse(out_)["pairs"]) {
+  const Json matrix = Json::parse(out_);
+  for (const Json& pair : matrix["pairs"]) {
     EXPECT_EQ(pair["allowed"], pair["to"] == "demo/db" ? "none" : "all")
         << pair;
   }

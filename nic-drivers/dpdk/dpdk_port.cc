@@ -2,6 +2,7 @@
 
 #include "nic-drivers/dpdk/dpdk_port.h"
 
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -20,6 +21,9 @@ namespace {
 // Ethernet header and one VLAN tag.
 constexpr uint32_t kMaxL2Bytes = sizeof(EthernetHeader) + 4;
 constexpr size_t kTypicalParts = 64;
+// How long a port that is closed waits for its device to send: 10 ms.
+constexpr int kMostSendWaits = 100;
+constexpr unsigned kSendWaitUs = 100;
 
 }  // namespace
 
@@ -36,6 +40,7 @@ DpdkPort::DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device,
 }
 
 DpdkPort::~DpdkPort() {
+  if (own_pool_.pool != nullptr) AwaitSent();
   rte_eth_dev_stop(ethdev_);
   rte_eth_dev_close(ethdev_);
   rte_dev_remove(device_);
@@ -43,6 +48,16 @@ DpdkPort::~DpdkPort() {
       own_pool_.pool->PacketsInUse() > own_pool_.lost) {
     // A packet of it still waits in another device; its memory must stay.
     (void)own_pool_.pool.release();
+  }
+}
+
+void DpdkPort::AwaitSent() {
+  for (int i = 0; i < kMostSendWaits; ++i) {
+    for (uint16_t queue = 0; queue < info_.queue_count; ++queue) {
+      rte_eth_tx_burst(ethdev_, queue, nullptr, 0);
+    }
+    if (own_pool_.pool->PacketsInUse() <= own_pool_.lost) return;
+    rte_delay_us_sleep(kSendWaitUs);
   }
 }
 

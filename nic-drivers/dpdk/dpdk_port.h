@@ -71,6 +71,9 @@ class DpdkPort final : public Port {
   DpdkPort(PortInfo info, uint16_t ethdev, rte_device* device, OwnPool own_pool,
            bool tx_chains, MbufPool& pool);
 
+  // Lets the device give back what it sent: closed before, it loses that too.
+  void AwaitSent();
+
   DropReason SendOne(uint16_t queue, rte_mbuf* packet);
   DropReason SendCut(uint16_t queue, rte_mbuf* packet);
   DropReason WhyNotSent() const;
