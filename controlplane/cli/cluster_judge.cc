@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "controlplane/compile/pod_index.h"
 #include "controlplane/compile/rule_text.h"
+#include "controlplane/compile/shared_bytes.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/policy/policy_set.h"
 
@@ -203,8 +204,7 @@ absl::StatusOr<std::unique_ptr<ClusterJudge::View>> ClusterJudge::MakeView(
   }
   PortNumbering numbering;
   RETURN_IF_ERROR(numbering.Update(view->desired, kGeneration));
-  for (const auto& [name, number] :
-       std::map<std::string, PortNumber>(numbering.ports())) {
+  for (const auto& [name, number] : PortNumbering::Ports(numbering.ports())) {
     numbering.SetReady(name, number.epoch);
   }
   ASSIGN_OR_RETURN(
@@ -212,9 +212,12 @@ absl::StatusOr<std::unique_ptr<ClusterJudge::View>> ClusterJudge::MakeView(
       Compile(view->desired, {.node_name = node, .generation = kGeneration},
               numbering, identities_, nullptr));
   OfflineTables tables;
-  tables.blobs = view->state.blobs;
+  std::transform(
+      view->state.blobs.begin(), view->state.blobs.end(), tables.blobs.begin(),
+      [](const SharedBytes& blob) { return std::string(blob.view()); });
   tables.policy_sets = view->state.policy_sets;
-  tables.bindings = view->state.bindings;
+  tables.bindings.assign(view->state.bindings.begin(),
+                         view->state.bindings.end());
   ASSIGN_OR_RETURN(view->judge, OfflineJudge::Create(tables));
   return view;
 }

@@ -23,17 +23,17 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "controlplane/compile/identity_allocator.h"
 #include "controlplane/compile/port_numbering.h"
 #include "controlplane/compile/rule_catalog.h"
+#include "controlplane/compile/shared_bytes.h"
 #include "controlplane/model/desired_state.h"
+#include "controlplane/model/persistent_map.h"
 #include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/forwarding/records.h"
@@ -52,16 +52,21 @@ struct CompileOptions {
   Generation generation = 1;  // that the result will be published as
   // More changed addresses than this are reported as "all".
   uint32_t max_changed_addresses = 8192;
+  int64_t now_s = 0;  // Unix time, for identities' quarantine
 };
 
+struct CompileCache;  // compile_cache.h
+
+// Copies share what is large.
 struct CompiledState {
+  using Bindings = PersistentMap<IpAddress, HostBinding>;
+
   Generation generation = 0;
-  std::array<std::string, kBlobKindCount> blobs;  // by BlobKind
-  // By PolicySetId, as BuildPolicySet() makes them.  A set that is unchanged is
-  // best kept by its pointer: the publisher then need not look at its bytes.
+  std::array<SharedBytes, kBlobKindCount> blobs;  // by BlobKind
+  // By PolicySetId, as BuildPolicySet() makes them.  A set that is unchanged
+  // keeps its pointer: the publisher then need not look at its bytes.
   std::vector<std::shared_ptr<const std::string>> policy_sets;
-  // The whole identity table, sorted by address.
-  std::vector<std::pair<IpAddress, HostBinding>> bindings;
+  Bindings bindings;  // the whole identity table
 
   // Every connection whose verdict may differ from what the previous state gave
   // has one of these addresses (sorted), or all_changed is set; then
@@ -72,18 +77,17 @@ struct CompiledState {
   std::shared_ptr<const RuleCatalog> catalog;
   // What is allowed but hardly meant, for whoever asked for this state.
   std::vector<std::string> warnings;
-
-  // What later compilations compare with.
   Settings settings{};
-  std::map<std::string, std::string> endpoint_policies;  // by port name
-  std::map<std::string, PortRecord> ports;               // by port name
-  std::map<IpAddress, std::string> services;             // by address
+
+  // What the next compilation goes on from, the desired state among it.
+  std::shared_ptr<const CompileCache> cache;
 };
 
 // Compiles `desired`.  `ports` must have a number for every Port of it.
 // `previous` is the state that is published now, nullptr if that is not known
-// (all addresses count as changed then).  On success identities in no use are
-// released from `identities`.
+// (all addresses count as changed then); with it, the work is that of what
+// differs from it, and the result is the same.  On success identities in no use
+// are released from `identities`; on an error they are unchanged.
 absl::StatusOr<CompiledState> Compile(const DesiredState& desired,
                                       const CompileOptions& options,
                                       const PortNumbering& ports,

@@ -28,9 +28,13 @@ struct Miss {
 
 // The identity as selectors see it; an address outside has no labels at all.
 PodIdentity AsPod(const IdentityInfo* info, const Labels& no_labels) {
-  if (info == nullptr) return {.namespace_labels = &no_labels};
+  // The info's own labels, which outlive the miss: not to be deleted.
+  auto borrowed = [](const Labels& labels) {
+    return std::shared_ptr<const Labels>(std::shared_ptr<void>(), &labels);
+  };
+  if (info == nullptr) return {.namespace_labels = borrowed(no_labels)};
   return {.ns = info->ns,
-          .namespace_labels = &info->namespace_labels,
+          .namespace_labels = borrowed(info->namespace_labels),
           .service_account = info->service_account,
           .labels = info->labels,
           .named_ports = info->named_ports};

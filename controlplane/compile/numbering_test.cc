@@ -1,7 +1,10 @@
 // Numbers of ports and identities: stable, and never two uses alike.
 
 #include <string>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "controlplane/compile/identity_allocator.h"
 #include "controlplane/compile/port_numbering.h"
 #include "gmock/gmock.h"
@@ -100,16 +103,62 @@ TEST(IdentityAllocatorTest, ManyKeysHaveManyNumbers) {
 }
 
 TEST(IdentityAllocatorTest, WhenAllAreInUseReleasedOnesServeAgain) {
-  IdentityAllocator allocator(2);
+  IdentityAllocator allocator({.max_count = 2});
   IdentityId a = *allocator.Allocate("a");
   ASSERT_TRUE(allocator.Allocate("b").ok());
   absl::Status full = allocator.Allocate("c").status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(full.message()),
               testing::HasSubstr("all 2 identities"));
-  allocator.ReleaseUnused({a});
+  allocator.ReleaseUnused([](const std::string& key) { return key == "a"; }, 0);
   EXPECT_TRUE(allocator.Allocate("c").ok());
   EXPECT_EQ(*allocator.Allocate("a"), a);
+}
+
+// Finds two keys of one hash, the second of which gets another number.
+std::pair<std::string, std::string> KeysThatMeet() {
+  absl::flat_hash_map<IdentityId, std::string> keys;
+  for (int i = 0;; ++i) {
+    std::string key = std::to_string(i);
+    IdentityId id = *IdentityAllocator().Allocate(key);
+    auto [it, inserted] = keys.try_emplace(id, key);
+    if (!inserted) return {it->second, key};
+  }
+}
+
+TEST(IdentityAllocatorTest, ANumberIsNotReusedWithinItsQuarantine) {
+  const auto [first, second] = KeysThatMeet();
+  IdentityAllocator allocator({.quarantine_s = 600});
+  IdentityId number = *allocator.Allocate(first);
+  allocator.Release(first, 1000);
+  EXPECT_EQ(allocator.count(), 0u);
+  IdentityAllocator early = allocator;
+  early.EndQuarantines(1599);
+  EXPECT_NE(*early.Allocate(second), number);
+  EXPECT_EQ(*early.Allocate(first), number);  // it means the same to all
+  allocator.EndQuarantines(1600);
+  EXPECT_EQ(*allocator.Allocate(second), number);
+}
+
+TEST(IdentityAllocatorTest, WhatIsSavedBringsEveryNumberBack) {
+  const auto [first, second] = KeysThatMeet();
+  IdentityAllocator before({.quarantine_s = 600});
+  IdentityId number = *before.Allocate(first);
+  IdentityId other = *before.Allocate(second);
+  ASSERT_TRUE(before.Allocate("third").ok());
+  EXPECT_EQ(before.saved().size(), 1u);  // the one that a hash cannot tell
+  before.Release("third", 5);
+  EXPECT_EQ(before.saved().size(), 2u);
+  IdentityAllocator after({.quarantine_s = 600});
+  for (const auto& [key, numbered] : before.saved()) {
+    after.Restore(key, numbered);
+  }
+  // In the other order.
+  EXPECT_EQ(*after.Allocate(second), other);
+  EXPECT_EQ(*after.Allocate(first), number);
+  EXPECT_EQ(after.saved(), before.saved());
+  after.EndQuarantines(605);
+  EXPECT_EQ(after.saved().size(), 1u);
 }
 
 }  // namespace

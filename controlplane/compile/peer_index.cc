@@ -79,34 +79,159 @@ void AddObjectAddresses(const DesiredState& desired, const SourcePeers& peers,
   }
 }
 
-PeerIndex::PeerIndex(const DesiredState& desired, const PodIndex& pods)
-    : desired_(desired), pods_(pods) {
-  const std::vector<PodIdentity>& identities = pods.identities();
-  for (uint32_t i = 0; i < identities.size(); ++i) {
-    const PodIdentity& identity = identities[i];
-    all_.push_back(i);
-    by_namespace_[identity.ns].push_back(i);
-    by_id_[identity.id] = i;
-    for (const auto& [key, value] : identity.labels) {
-      by_label_[{key, value}].push_back(i);
+bool IsAnyPeer(const SourcePeers& peers) {
+  return peers.any_peer || std::any_of(peers.pods.begin(), peers.pods.end(),
+                                       [](const IdentityPredicate& predicate) {
+                                         return predicate.terms.empty();
+                                       });
+}
+
+void PeerIndex::Add(const std::shared_ptr<const SourcePeers>& peers,
+                    const DesiredState& desired) {
+  if (matched_.contains(peers.get())) return;
+  matched_.Insert(peers.get(), {peers, std::make_shared<const MatchedPeers>(
+                                           MatchAnew(*peers, desired))});
+  if (!IsAnyPeer(*peers)) {
+    for (const IdentityPredicate& predicate : peers->pods) {
+      by_predicate_.Insert(predicate, peers.get());
     }
-    for (const ContainerPort& port : identity.named_ports) {
-      std::vector<uint32_t>& list = by_port_name_[port.name];
-      if (list.empty() || list.back() != i) list.push_back(i);
+  }
+  if (!peers->nodes.empty() || !peers->services.empty()) {
+    of_objects_.Insert(peers.get(), {});
+  }
+}
+
+void PeerIndex::Remove(const SourcePeers* peers) {
+  const Kept* found = matched_.Find(peers);
+  if (found == nullptr) return;
+  const Kept kept = *found;
+  if (!IsAnyPeer(*peers)) {
+    for (const IdentityPredicate& predicate : peers->pods) {
+      by_predicate_.Erase(predicate, peers);
+    }
+  }
+  of_objects_.Erase(peers);
+  matched_.Erase(peers);
+}
+
+void PeerIndex::UpdateIdentities(const PodIndex::Identities& pods,
+                                 std::vector<const SourcePeers*>& changed) {
+  const Identities before = all_;
+  all_ = pods;
+  Identities::ForEachDifference(
+      before, pods,
+      [&](IdentityId, const std::shared_ptr<const PodIdentity>* old,
+          const std::shared_ptr<const PodIdentity>* identity) {
+        UpdateIdentity(old == nullptr ? nullptr : old->get(),
+                       identity == nullptr ? nullptr : *identity, changed);
+      });
+}
+
+void PeerIndex::UpdateIdentity(const PodIdentity* before,
+                               const std::shared_ptr<const PodIdentity>& after,
+                               std::vector<const SourcePeers*>& changed) {
+  if (before != nullptr) Unfile(*before);
+  if (after != nullptr) File(after);
+  // One identity's labels are always the same; those of its namespace are not
+  // filed.
+  const PodIdentity& either = before != nullptr ? *before : *after;
+  by_predicate_.ForEachCandidate(either, [&](const SourcePeers* peers) {
+    const Kept& kept = *matched_.Find(peers);
+    const std::vector<IdentityId>& old = kept.matched->identities;
+    auto place = std::lower_bound(old.begin(), old.end(), either.id);
+    bool was_in = place != old.end() && *place == either.id;
+    bool is_in = after != nullptr &&
+                 std::any_of(peers->pods.begin(), peers->pods.end(),
+                             [&after](const IdentityPredicate& predicate) {
+                               return predicate.Matches(*after);
+                             });
+    if (was_in == is_in) return;
+    MatchedPeers next = *kept.matched;
+    auto next_place = next.identities.begin() + (place - old.begin());
+    if (is_in) {
+      next.identities.insert(next_place, either.id);
+    } else {
+      next.identities.erase(next_place);
+    }
+    matched_.Insert(
+        peers,
+        {kept.peers, std::make_shared<const MatchedPeers>(std::move(next))});
+    changed.push_back(peers);
+  });
+}
+
+void PeerIndex::UpdateObjects(const ObjectChanges& changes,
+                              const DesiredState& desired,
+                              std::vector<const SourcePeers*>& changed) {
+  bool nodes = !changes.Of<Node>().empty();
+  bool services =
+      !changes.Of<Service>().empty() || !changes.Of<EndpointSlice>().empty();
+  if (!nodes && !services) return;
+  const auto of_objects = of_objects_;
+  for (const auto& [peers, nothing] : of_objects) {
+    if ((nodes && !peers->nodes.empty()) ||
+        (services && !peers->services.empty())) {
+      MatchAgain(peers, desired, changed);
     }
   }
 }
 
-std::shared_ptr<const MatchedPeers> PeerIndex::Match(
-    const std::shared_ptr<const SourcePeers>& peers) const {
-  std::shared_ptr<const MatchedPeers>& matched = matched_[peers];
-  if (matched == nullptr) {
-    matched = std::make_shared<const MatchedPeers>(MatchAnew(*peers));
-  }
-  return matched;
+void PeerIndex::MatchAgain(const SourcePeers* peers,
+                           const DesiredState& desired,
+                           std::vector<const SourcePeers*>& changed) {
+  const Kept kept = *matched_.Find(peers);
+  MatchedPeers next = *kept.matched;
+  next.cidrs = peers->cidrs;
+  AddObjectAddresses(desired, *peers, next.cidrs);
+  SortUnique(next.cidrs);
+  if (next == *kept.matched) return;
+  matched_.Insert(
+      peers,
+      {kept.peers, std::make_shared<const MatchedPeers>(std::move(next))});
+  changed.push_back(peers);
 }
 
-MatchedPeers PeerIndex::MatchAnew(const SourcePeers& peers) const {
+namespace {
+
+// Changes the list under `key`; an empty one is not kept.
+template <typename Map, typename Change>
+void ChangeList(Map& map, const typename Map::value_type::first_type& key,
+                Change change) {
+  typename Map::value_type::second_type list;
+  if (const auto* found = map.Find(key)) {
+    list = *found;
+    map.Erase(key);  // so that the list is changed in place
+  }
+  change(list);
+  if (!list.empty()) map.Insert(key, std::move(list));
+}
+
+}  // namespace
+
+void PeerIndex::File(const std::shared_ptr<const PodIdentity>& identity) {
+  auto add = [&identity](Identities& list) {
+    list.Insert(identity->id, identity);
+  };
+  ChangeList(by_namespace_, identity->ns, add);
+  for (const Label label : identity->labels) ChangeList(by_label_, label, add);
+  for (const ContainerPort& port : identity->named_ports) {
+    ChangeList(by_port_name_, port.name, add);
+  }
+}
+
+void PeerIndex::Unfile(const PodIdentity& identity) {
+  auto remove = [&identity](Identities& list) { list.Erase(identity.id); };
+  ChangeList(by_namespace_, identity.ns, remove);
+  for (const Label label : identity.labels) {
+    ChangeList(by_label_, label, remove);
+  }
+  for (const ContainerPort& port : identity.named_ports) {
+    ChangeList(by_port_name_, port.name, remove);
+  }
+}
+
+MatchedPeers PeerIndex::MatchAnew(const SourcePeers& peers,
+                                  const DesiredState& desired) const {
   MatchedPeers result{.any_peer = peers.any_peer, .excluded = peers.excluded};
   result.identities = peers.reserved;
   for (const IdentityPredicate& predicate : peers.pods) {
@@ -131,20 +256,19 @@ MatchedPeers PeerIndex::MatchAnew(const SourcePeers& peers) const {
     result.identities.clear();
   }
   result.cidrs = peers.cidrs;
-  AddObjectAddresses(desired_, peers, result.cidrs);
+  AddObjectAddresses(desired, peers, result.cidrs);
   SortUnique(result.cidrs);
   return result;
 }
 
-const std::vector<uint32_t>& PeerIndex::Candidates(
+const PodIndex::Identities& PeerIndex::Candidates(
     const IdentityPredicate& predicate) const {
-  static const std::vector<uint32_t> nobody;
-  const std::vector<uint32_t>* best = &all_;
+  static const auto& nobody = *new Identities();
+  const Identities* best = &all_;
   auto consider = [&best](const auto& map, const auto& key) {
-    auto found = map.find(key);
-    const std::vector<uint32_t>& list =
-        found == map.end() ? nobody : found->second;
-    if (list.size() < best->size()) best = &list;
+    const Identities* found = map.Find(key);
+    const Identities* list = found == nullptr ? &nobody : found;
+    if (list->size() < best->size()) best = list;
   };
   for (const LabelTerm& term : predicate.terms) {
     const LabelRequirement& requirement = term.requirement;
@@ -155,7 +279,7 @@ const std::vector<uint32_t>& PeerIndex::Candidates(
     if (term.origin == LabelOrigin::kPod) {
       consider(by_label_, Label{requirement.key, requirement.values[0]});
     } else if (term.origin == LabelOrigin::kNamespaceName) {
-      consider(by_namespace_, absl::string_view(requirement.values[0]));
+      consider(by_namespace_, requirement.values[0]);
     }
   }
   return *best;
@@ -163,29 +287,27 @@ const std::vector<uint32_t>& PeerIndex::Candidates(
 
 void PeerIndex::Select(const IdentityPredicate& predicate,
                        std::vector<IdentityId>& selected) const {
-  for (uint32_t i : Candidates(predicate)) {
-    const PodIdentity& identity = pods_.identities()[i];
-    if (predicate.Matches(identity)) selected.push_back(identity.id);
+  for (const auto& [id, identity] : Candidates(predicate)) {
+    if (predicate.Matches(*identity)) selected.push_back(id);
   }
 }
 
 void PeerIndex::ResolveName(
     const MatchedPeers& peers, const NamedPort& port,
     std::vector<std::pair<uint16_t, IdentityId>>& found) const {
-  auto with_name = by_port_name_.find(port.name);
-  if (with_name == by_port_name_.end()) return;
+  const Identities* with_name = by_port_name_.Find(port.name);
+  if (with_name == nullptr) return;
   auto resolve = [&](const PodIdentity& identity) {
     if (auto number = NumberOf(identity, port)) {
       found.emplace_back(*number, identity.id);
     }
   };
   if (peers.any_peer) {
-    for (uint32_t i : with_name->second) resolve(pods_.identities()[i]);
+    for (const auto& [id, identity] : *with_name) resolve(*identity);
     return;
   }
   for (IdentityId id : peers.identities) {
-    auto pod = by_id_.find(id);
-    if (pod != by_id_.end()) resolve(pods_.identities()[pod->second]);
+    if (const auto* identity = with_name->Find(id)) resolve(**identity);
   }
 }
 

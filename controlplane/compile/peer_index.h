@@ -4,11 +4,12 @@
 // selectors up by namespace and by label, so a selector costs what it selects
 // and not a pass over all pods; what equal peers match is found once.
 //
-//   PeerIndex index(desired, pods);
-//   std::shared_ptr<const MatchedPeers> peers = index.Match(rule.peers);
+//   index.Add(rule.peers, desired);
+//   index.UpdateIdentities(pods.identities(), changed);
+//   const MatchedPeers& peers = index.Match(rule.peers.get());
 //
-// Deterministic: what Match() returns depends on the objects only.  `desired`
-// and `pods` must outlive the index.  Thread-compatible.
+// Deterministic: what Match() returns depends on the objects only, not on the
+// changes that led to them.  A value; copies are O(1).  Thread-compatible.
 
 #ifndef VSWITCH_CONTROLPLANE_COMPILE_PEER_INDEX_H_
 #define VSWITCH_CONTROLPLANE_COMPILE_PEER_INDEX_H_
@@ -18,13 +19,15 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/string_view.h"
+#include "controlplane/compile/object_changes.h"
 #include "controlplane/compile/pod_index.h"
 #include "controlplane/compile/policy_source.h"
+#include "controlplane/compile/predicate_index.h"
 #include "controlplane/model/desired_state.h"
+#include "controlplane/model/persistent_map.h"
 #include "dataplane/policy/policy_set.h"
 
 namespace vswitch {
@@ -44,11 +47,28 @@ struct MatchedPeers {
 
 class PeerIndex {
  public:
-  PeerIndex(const DesiredState& desired, const PodIndex& pods);
+  // Finds what `peers` match, and keeps it right from now on.  Nothing if that
+  // is done already.
+  void Add(const std::shared_ptr<const SourcePeers>& peers,
+           const DesiredState& desired);
+  // Ends that.
+  void Remove(const SourcePeers* peers);
 
-  // Never nullptr.  Keeps the answer, and `peers` with it.
-  std::shared_ptr<const MatchedPeers> Match(
-      const std::shared_ptr<const SourcePeers>& peers) const;
+  // Take over changes of pods' identities, and of Nodes, Services and
+  // EndpointSlices, which led to `pods` and `desired`.  Append those that match
+  // something else now to `changed`.
+  void UpdateIdentities(const PodIndex::Identities& pods,
+                        std::vector<const SourcePeers*>& changed);
+  void UpdateObjects(const ObjectChanges& changes, const DesiredState& desired,
+                     std::vector<const SourcePeers*>& changed);
+
+  // The identities of the last UpdateIdentities().
+  const PodIndex::Identities& pods() const { return all_; }
+
+  // REQUIRES: added.
+  const MatchedPeers& Match(const SourcePeers* peers) const {
+    return *matched_.Find(peers)->matched;
+  }
 
   // Appends (number, identity) for every identity of `peers` that gives the
   // port a number; of all pods when `peers` are any_peer.  Addresses have no
@@ -57,26 +77,41 @@ class PeerIndex {
                    std::vector<std::pair<uint16_t, IdentityId>>& found) const;
 
  private:
-  MatchedPeers MatchAnew(const SourcePeers& peers) const;
-  // Indices into pods_.identities() of those that may match, or all.
-  const std::vector<uint32_t>& Candidates(
-      const IdentityPredicate& predicate) const;
+  using Identities = PodIndex::Identities;
+  using Label = std::pair<std::string, std::string>;
+  struct Kept {
+    std::shared_ptr<const SourcePeers> peers;
+    std::shared_ptr<const MatchedPeers> matched;
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+
+  MatchedPeers MatchAnew(const SourcePeers& peers,
+                         const DesiredState& desired) const;
+  // Those that may match; all at most.
+  const Identities& Candidates(const IdentityPredicate& predicate) const;
   void Select(const IdentityPredicate& predicate,
               std::vector<IdentityId>& selected) const;
+  void UpdateIdentity(const PodIdentity* before,
+                      const std::shared_ptr<const PodIdentity>& after,
+                      std::vector<const SourcePeers*>& changed);
+  void File(const std::shared_ptr<const PodIdentity>& identity);
+  void Unfile(const PodIdentity& identity);
+  void MatchAgain(const SourcePeers* peers, const DesiredState& desired,
+                  std::vector<const SourcePeers*>& changed);
 
-  using Label = std::pair<absl::string_view, absl::string_view>;
-  const DesiredState& desired_;
-  const PodIndex& pods_;
-  std::vector<uint32_t> all_;
-  absl::flat_hash_map<absl::string_view, std::vector<uint32_t>> by_namespace_;
-  absl::flat_hash_map<Label, std::vector<uint32_t>> by_label_;
-  absl::flat_hash_map<IdentityId, uint32_t> by_id_;
-  // Identities that have a port of that name.
-  absl::flat_hash_map<absl::string_view, std::vector<uint32_t>> by_port_name_;
-  mutable absl::flat_hash_map<std::shared_ptr<const SourcePeers>,
-                              std::shared_ptr<const MatchedPeers>>
-      matched_;
+  Identities all_;
+  PersistentMap<std::string, Identities> by_namespace_;
+  PersistentMap<Label, Identities> by_label_;
+  PersistentMap<std::string, Identities> by_port_name_;
+
+  PersistentMap<const SourcePeers*, Kept> matched_;
+  PredicateIndex<const SourcePeers*> by_predicate_;
+  // Those with `nodes` or `services`.
+  PersistentMap<const SourcePeers*, std::monostate> of_objects_;
 };
+
+// Whether they are everybody, or every pod: new identities change nothing.
+bool IsAnyPeer(const SourcePeers& peers);
 
 // Returns the number that the identity gives the name, or nullopt.
 std::optional<uint16_t> NumberOf(const PodIdentity& identity,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/status_macros.h"
 
@@ -31,15 +32,20 @@ std::vector<ContainerPort> NamedPorts(const Pod& pod) {
   return named;
 }
 
-// Labels and names have no control characters, so the key is unambiguous.
-std::string KeyOf(const std::string& ns, const std::string& service_account,
-                  const Labels& labels,
-                  const std::vector<ContainerPort>& named_ports) {
-  std::string key = absl::StrCat(ns, "\n", service_account, "\n");
-  for (const auto& [name, value] : labels) {
+// What Kubernetes' admission fills in.
+std::string ServiceAccountOf(const Pod& pod) {
+  return pod.service_account.empty() ? "default" : pod.service_account;
+}
+
+// Begins with the namespace.  Labels and names have no control characters, so
+// the key is unambiguous.
+std::string KeyOf(const Metadata& metadata, const Pod& pod) {
+  std::string key =
+      absl::StrCat(metadata.ns, "\n", ServiceAccountOf(pod), "\n");
+  for (const auto& [name, value] : metadata.labels) {
     absl::StrAppend(&key, name, "=", value, "\n");
   }
-  for (const ContainerPort& port : named_ports) {
+  for (const ContainerPort& port : NamedPorts(pod)) {
     absl::StrAppend(&key, "\t", port.name, "/", static_cast<int>(port.protocol),
                     "/", port.port, "\n");
   }
@@ -53,58 +59,104 @@ bool OwnsAddresses(const Pod& pod) {
          pod.phase != PodPhase::kFailed;
 }
 
-absl::StatusOr<PodIndex> PodIndex::Build(const DesiredState& desired,
-                                         IdentityAllocator& allocator) {
-  PodIndex index;
-  desired.ForEach<Namespace>([&](const Metadata& metadata, const Namespace&) {
-    Labels& labels = index.namespaces_[metadata.name];
-    labels = metadata.labels;
-    labels.try_emplace(std::string(kNamespaceNameLabel), metadata.name);
-  });
-  absl::Status status;
-  desired.ForEach<Pod>([&](const Metadata& metadata, const Pod& pod) {
-    if (!OwnsAddresses(pod) || !status.ok()) return;
-    status = index.AddPod(metadata, pod, allocator);
-  });
-  RETURN_IF_ERROR(status);
-  return index;
-}
-
-absl::Status PodIndex::AddPod(const Metadata& metadata, const Pod& pod,
+absl::Status PodIndex::Update(const DesiredState& desired,
+                              const ObjectChanges& changes, int64_t now_s,
                               IdentityAllocator& allocator) {
-  size_t number = pods_.size();
-  std::vector<ContainerPort> named_ports = NamedPorts(pod);
-  // What Kubernetes' admission fills in.
-  std::string service_account =
-      pod.service_account.empty() ? "default" : pod.service_account;
-  std::string key =
-      KeyOf(metadata.ns, service_account, metadata.labels, named_ports);
-  auto [it, inserted] = identity_by_key_.try_emplace(key, identities_.size());
-  if (inserted) {
-    ASSIGN_OR_RETURN(IdentityId id, allocator.Allocate(key));
-    identities_.push_back({.id = id,
-                           .ns = metadata.ns,
-                           .namespace_labels = LabelsOfNamespace(metadata.ns),
-                           .service_account = std::move(service_account),
-                           .labels = metadata.labels,
-                           .named_ports = std::move(named_ports)});
+  for (const ObjectChange& change : changes.Of<Namespace>()) {
+    UpdateNamespace(change.metadata().name, desired);
   }
-  pods_.push_back({&metadata, &pod, it->second});
-  pod_by_name_[{metadata.ns, metadata.name}] = number;
+  for (const ObjectChange& change : changes.Of<Pod>()) {
+    const Pod* pod = SpecOf<Pod>(change.after);
+    if (pod == nullptr || !OwnsAddresses(*pod)) continue;
+    RETURN_IF_ERROR(AddPod(desired, *change.after, allocator));
+  }
+  // Afterwards, so that what moves from one pod to another is never gone.
+  for (const ObjectChange& change : changes.Of<Pod>()) {
+    const Pod* pod = SpecOf<Pod>(change.before);
+    if (pod == nullptr || !OwnsAddresses(*pod)) continue;
+    std::string key = KeyOf(change.before->metadata, *pod);
+    Counted counted = *by_key_.Find(key);
+    if (--counted.pod_count != 0) {
+      by_key_.Insert(std::move(key), std::move(counted));
+      continue;
+    }
+    identities_.Erase(counted.identity->id);
+    by_key_.Erase(key);
+    allocator.Release(key, now_s);
+  }
   return absl::OkStatus();
 }
 
-// std::map: the labels stay where they are when namespaces are added.
-const Labels* PodIndex::LabelsOfNamespace(const std::string& ns) {
-  auto [it, inserted] = namespaces_.try_emplace(ns);
-  if (inserted) it->second[std::string(kNamespaceNameLabel)] = ns;
-  return &it->second;
+absl::Status PodIndex::AddPod(const DesiredState& desired, const Object& object,
+                              IdentityAllocator& allocator) {
+  const Metadata& metadata = object.metadata;
+  const Pod& pod = std::get<Pod>(object.spec);
+  std::string key = KeyOf(metadata, pod);
+  Counted counted;
+  if (const Counted* found = by_key_.Find(key)) {
+    counted = *found;
+  } else {
+    ASSIGN_OR_RETURN(IdentityId id, allocator.Allocate(key));
+    counted.identity = std::make_shared<const PodIdentity>(
+        PodIdentity{.id = id,
+                    .ns = metadata.ns,
+                    .namespace_labels = LabelsOfNamespace(metadata.ns, desired),
+                    .service_account = ServiceAccountOf(pod),
+                    .labels = metadata.labels,
+                    .named_ports = NamedPorts(pod)});
+    identities_.Insert(id, counted.identity);
+  }
+  ++counted.pod_count;
+  by_key_.Insert(std::move(key), std::move(counted));
+  return absl::OkStatus();
 }
 
-const IndexedPod* PodIndex::Find(const std::string& ns,
-                                 const std::string& name) const {
-  auto found = pod_by_name_.find({ns, name});
-  return found == pod_by_name_.end() ? nullptr : &pods_[found->second];
+void PodIndex::UpdateNamespace(const std::string& ns,
+                               const DesiredState& desired) {
+  if (!namespaces_.contains(ns)) return;  // nobody has asked for it
+  std::shared_ptr<const Labels> before = *namespaces_.Find(ns);
+  namespaces_.Erase(ns);
+  std::shared_ptr<const Labels> labels = LabelsOfNamespace(ns, desired);
+  if (*labels == *before) {
+    namespaces_.Insert(ns, std::move(before));
+    return;
+  }
+  std::vector<std::pair<std::string, Counted>> inside;
+  const std::string prefix = ns + "\n";
+  for (auto it = by_key_.lower_bound(prefix);
+       it != by_key_.end() && absl::StartsWith(it->first, prefix); ++it) {
+    inside.push_back(*it);
+  }
+  for (auto& [key, counted] : inside) {
+    PodIdentity identity = *counted.identity;
+    identity.namespace_labels = labels;
+    counted.identity = std::make_shared<const PodIdentity>(std::move(identity));
+    identities_.Insert(counted.identity->id, counted.identity);
+    by_key_.Insert(std::move(key), std::move(counted));
+  }
+}
+
+std::shared_ptr<const Labels> PodIndex::LabelsOfNamespace(
+    const std::string& ns, const DesiredState& desired) {
+  if (const auto* found = namespaces_.Find(ns)) return *found;
+  const Object* object = desired.FindObject({ObjectKind::kNamespace, "", ns});
+  Labels labels = object == nullptr ? Labels{} : object->metadata.labels;
+  labels.try_emplace(std::string(kNamespaceNameLabel), ns);
+  auto shared = std::make_shared<const Labels>(std::move(labels));
+  namespaces_.Insert(ns, shared);
+  return shared;
+}
+
+const PodIdentity* PodIndex::Find(IdentityId id) const {
+  const auto* found = identities_.Find(id);
+  return found == nullptr ? nullptr : found->get();
+}
+
+const PodIdentity* PodIndex::IdentityOf(const Metadata& metadata,
+                                        const Pod& pod) const {
+  if (!OwnsAddresses(pod)) return nullptr;
+  const Counted* found = by_key_.Find(KeyOf(metadata, pod));
+  return found == nullptr ? nullptr : found->identity.get();
 }
 
 }  // namespace vswitch

@@ -1,4 +1,4 @@
-// Collecting policies, and finding those about a subject.
+// Collecting policies; enforced and shadow ones.
 
 #include "controlplane/compile/policy_compiler.h"
 
@@ -10,6 +10,10 @@
 
 namespace vswitch {
 namespace {
+
+bool IsShadow(const PolicySource& source) {
+  return source.attributes.mode == PolicyMode::kShadow;
+}
 
 template <typename Policy>
 absl::Status CollectKind(const DesiredState& desired, SourcePool& pool,
@@ -25,26 +29,6 @@ absl::Status CollectKind(const DesiredState& desired, SourcePool& pool,
   return status;
 }
 
-bool IsShadow(const PolicySource& source) {
-  return source.attributes.mode == PolicyMode::kShadow;
-}
-
-// Takes the sources that `kind` is made of, none if it says nothing that the
-// enforced set does not say.
-PolicySources OfKind(PolicySources sources, PolicyDirection direction,
-                     SetKind kind) {
-  if (kind == SetKind::kEnforced) {
-    std::erase_if(sources,
-                  [](const auto& source) { return IsShadow(*source); });
-    return sources;
-  }
-  bool differs = std::any_of(
-      sources.begin(), sources.end(), [direction](const auto& source) {
-        return IsShadow(*source) && source->Of(direction).applies();
-      });
-  return differs ? std::move(sources) : PolicySources{};
-}
-
 }  // namespace
 
 absl::StatusOr<PolicySources> CollectSources(const DesiredState& desired,
@@ -58,33 +42,18 @@ absl::StatusOr<PolicySources> CollectSources(const DesiredState& desired,
   return sources;
 }
 
-absl::StatusOr<PolicyCompiler> PolicyCompiler::Create(PolicySources sources,
-                                                      const PeerIndex& peers) {
-  ASSIGN_OR_RETURN(RuleNumbering numbering, RuleNumbering::Assign(sources));
-  return PolicyCompiler(std::move(sources), std::move(numbering), peers);
-}
-
-SetRecipe PolicyCompiler::RecipeOf(const PodIdentity& identity,
-                                   PolicyDirection direction,
-                                   SetKind kind) const {
-  PolicySources about;
-  for (uint32_t i : subjects_.Find(identity)) about.push_back((*sources_)[i]);
-  return MakeRecipe(direction, OfKind(std::move(about), direction, kind),
-                    &identity);
-}
-
-SetRecipe PolicyCompiler::HostRecipe(const Labels& node_labels,
-                                     PolicyDirection direction,
-                                     SetKind kind) const {
-  PolicySources about;
-  for (const auto& source : *sources_) {
-    if (source->node_subject.has_value() &&
-        source->node_subject->Matches(node_labels)) {
-      about.push_back(source);
-    }
+PolicySources SourcesOfKind(PolicySources sources, PolicyDirection direction,
+                            SetKind kind) {
+  if (kind == SetKind::kEnforced) {
+    std::erase_if(sources,
+                  [](const auto& source) { return IsShadow(*source); });
+    return sources;
   }
-  return MakeRecipe(direction, OfKind(std::move(about), direction, kind),
-                    nullptr);
+  bool differs = std::any_of(
+      sources.begin(), sources.end(), [direction](const auto& source) {
+        return IsShadow(*source) && source->Of(direction).applies();
+      });
+  return differs ? std::move(sources) : PolicySources{};
 }
 
 }  // namespace vswitch

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "controlplane/compile/compile.h"
 #include "dataplane/base/status_macros.h"
+#include "dataplane/tables/identity_table.h"
 
 namespace vswitch {
 namespace {
@@ -137,28 +138,30 @@ absl::Status CheckUnique(const Metadata& metadata, const Port& port,
   return absl::OkStatus();
 }
 
-absl::Status ClaimAddresses(const Metadata& metadata, const Port& port,
-                            const std::string& node_name,
-                            const ResolvedPort& resolved,
+absl::Status ClaimAddresses(const Object& object,
+                            const std::vector<IpAddress>& addresses,
                             AddressOwners& owners) {
-  if (resolved.addresses.size() > kMaxPortAddresses) {
+  if (addresses.size() > kMaxPortAddresses) {
     return FieldError(
-        metadata, "addresses",
-        absl::StrCat(resolved.addresses.size(),
-                     " addresses, a port has at most ", kMaxPortAddresses));
+        object.metadata, "addresses",
+        absl::StrCat(addresses.size(), " addresses, a port has at most ",
+                     kMaxPortAddresses));
   }
-  std::string owner =
-      port.kind == PortResourceKind::kPod
-          ? absl::StrCat("Pod ", port.pod_namespace, "/", port.pod_name)
-      : port.kind == PortResourceKind::kHost
-          ? absl::StrCat("Node ", node_name)
-          : absl::StrCat("Port ", metadata.name);
-  for (const IpAddress& address : resolved.addresses) {
-    RETURN_IF_ERROR(
-        owners.Claim(address, owner,
-                     absl::StrCat("Port ", metadata.name, " spec.addresses")));
-  }
-  return absl::OkStatus();
+  owners.ClaimPort(object, addresses);
+  return owners.RefusalUpTo(ClaimRank::kPort, object.metadata);
+}
+
+// Takes over what is known about the pod behind a port.
+void FillPod(const DesiredState& desired, const PodIndex& pods,
+             CompiledPort& port) {
+  const Object* object = desired.FindObject(
+      {ObjectKind::kPod, port.port->pod_namespace, port.port->pod_name});
+  if (port.port->kind != PortResourceKind::kPod || object == nullptr) return;
+  const PodIdentity* identity =
+      pods.IdentityOf(object->metadata, std::get<Pod>(object->spec));
+  if (identity == nullptr) return;
+  port.pod_identity = identity->id;
+  port.epoch = BindingEpochOf(object->metadata);
 }
 
 }  // namespace
@@ -180,15 +183,18 @@ absl::StatusOr<std::vector<CompiledPort>> CompilePorts(
     ASSIGN_OR_RETURN(ResolvedPort resolved,
                      ResolvePort(desired, node_name, metadata, port));
     RETURN_IF_ERROR(CheckUnique(metadata, port, resolved, uniques));
-    RETURN_IF_ERROR(
-        ClaimAddresses(metadata, port, node_name, resolved, owners));
+    const Object* object =
+        desired.FindObject({ObjectKind::kPort, "", metadata.name});
+    RETURN_IF_ERROR(ClaimAddresses(*object, resolved.addresses, owners));
     PortRecord record = MakeRecord(metadata, port, resolved, *number);
-    ports.push_back({.metadata = &metadata,
-                     .port = &port,
-                     .id = number->id,
-                     .record = record,
-                     .resolved = std::move(resolved),
-                     .pod = pods.Find(port.pod_namespace, port.pod_name)});
+    CompiledPort& compiled =
+        ports.emplace_back(CompiledPort{.object = object,
+                                        .metadata = &metadata,
+                                        .port = &port,
+                                        .id = number->id,
+                                        .record = record,
+                                        .resolved = std::move(resolved)});
+    FillPod(desired, pods, compiled);
     return absl::OkStatus();
   };
   absl::Status status;
@@ -197,6 +203,10 @@ absl::StatusOr<std::vector<CompiledPort>> CompilePorts(
   });
   RETURN_IF_ERROR(status);
   return ports;
+}
+
+uint32_t BindingEpochOf(const Metadata& metadata) {
+  return static_cast<uint32_t>(metadata.created_version) & kMaxBindingEpoch;
 }
 
 }  // namespace vswitch

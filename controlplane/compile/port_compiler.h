@@ -22,13 +22,18 @@
 
 namespace vswitch {
 
+// Refers to objects of the desired state; whoever keeps it makes it again when
+// one of them is another.
 struct CompiledPort {
-  const Metadata* metadata;  // live as long as the desired state
+  const Object* object;
+  const Metadata* metadata;
   const Port* port;
   PortId id;
   PortRecord record;
   ResolvedPort resolved;
-  const IndexedPod* pod;  // nullptr: not a pod's, or the pod is not known
+  // Of the pod behind it; kIdentityUnknown: not a pod's, or it is not known.
+  IdentityId pod_identity = kIdentityUnknown;
+  uint32_t epoch = 0;  // of the bindings of its addresses
 };
 
 // In order of their names.  Claims the addresses in `owners`, for the pod or,
@@ -37,6 +42,9 @@ absl::StatusOr<std::vector<CompiledPort>> CompilePorts(
     const DesiredState& desired, const std::string& node_name,
     const PortNumbering& numbering, const PodIndex& pods,
     AddressOwners& owners);
+
+// Which use of its addresses a pod is, for HostBinding::epoch.
+uint32_t BindingEpochOf(const Metadata& metadata);
 
 }  // namespace vswitch
 

@@ -31,6 +31,26 @@ RuleInfo InfoOf(const NumberedRule& numbered) {
   return info;
 }
 
+// nullptr for an identity that is not reserved, or has no name.
+const char* ReservedText(IdentityId id) {
+  switch (id) {
+    case kIdentityHost:
+      return "the local node";
+    case kIdentityWorld:
+      return "outside the cluster";
+    case kIdentityUnmanaged:
+      return "an unmanaged pod";
+    case kIdentityHealth:
+      return "health probes";
+    case kIdentityInit:
+      return "a pod whose labels are not known yet";
+    case kIdentityRemoteNode:
+      return "another node";
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> IdentityPolicies::Names() const {
@@ -57,14 +77,39 @@ std::optional<RuleInfo> RuleCatalog::FindRule(RuleId id) const {
                     .section = ToString(RuleSection::kIngress),
                     .text = "a pod's own node may always reach it"};
   }
-  std::optional<NumberedRule> numbered = numbering_.Find(id);
+  std::optional<NumberedRule> numbered = parts_.numbering.Find(id);
   if (!numbered.has_value()) return std::nullopt;
   return InfoOf(*numbered);
 }
 
 const IdentityInfo* RuleCatalog::FindIdentity(IdentityId id) const {
-  auto found = identities_.find(id);
-  return found == identities_.end() ? nullptr : &found->second;
+  absl::MutexLock lock(&mutex_);
+  auto found = described_.find(id);
+  if (found != described_.end()) return &found->second;
+  std::optional<IdentityInfo> info = Describe(id);
+  if (!info.has_value()) return nullptr;
+  return &described_.emplace(id, *std::move(info)).first->second;
+}
+
+std::optional<IdentityInfo> RuleCatalog::Describe(IdentityId id) const {
+  IdentityInfo info;
+  if (const auto* found = parts_.identities.Find(id)) {
+    const PodIdentity& identity = **found;
+    info.ns = identity.ns;
+    info.namespace_labels = *identity.namespace_labels;
+    info.service_account = identity.service_account;
+    info.labels = identity.labels;
+    info.named_ports = identity.named_ports;
+    info.text = IdentityLabelsText(identity.ns, identity.labels);
+  } else if (const char* text = ReservedText(id)) {
+    info.text = text;
+  } else {
+    return std::nullopt;
+  }
+  if (parts_.policies == nullptr) return info;
+  auto policies = parts_.policies->find(id);
+  if (policies != parts_.policies->end()) info.policies = policies->second;
+  return info;
 }
 
 std::string RuleCatalog::IdentityText(IdentityId id) const {
@@ -73,9 +118,11 @@ std::string RuleCatalog::IdentityText(IdentityId id) const {
 }
 
 std::string RuleCatalog::ServiceText(uint32_t service) const {
-  auto found = services_.find(service);
-  return found != services_.end() ? found->second
-                                  : absl::StrCat("service ", service);
+  if (parts_.services != nullptr) {
+    auto found = parts_.services->find(service);
+    if (found != parts_.services->end()) return found->second;
+  }
+  return absl::StrCat("service ", service);
 }
 
 }  // namespace vswitch

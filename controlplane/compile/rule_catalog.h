@@ -10,11 +10,13 @@
 //
 //   if (auto rule = catalog.FindRule(verdict.rule)) ...rule->policy
 //
-// Immutable after compilation: any thread.
+// Thread-safe; what it says does not change.
 
 #ifndef VSWITCH_CONTROLPLANE_COMPILE_RULE_CATALOG_H_
 #define VSWITCH_CONTROLPLANE_COMPILE_RULE_CATALOG_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,7 +24,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "controlplane/compile/pod_index.h"
 #include "controlplane/compile/policy_source.h"
 #include "controlplane/compile/rule_numbering.h"
 #include "controlplane/model/labels.h"
@@ -56,6 +62,12 @@ struct IdentityPolicies {
   std::vector<std::string> Isolating(PolicyDirection direction) const;
 };
 
+// An identity's policies in both directions, of both kinds.
+constexpr size_t SetIndexOf(PolicyDirection direction, SetKind kind) {
+  return 2 * static_cast<size_t>(direction) + static_cast<size_t>(kind);
+}
+using AllPolicies = std::array<IdentityPolicies, 4>;  // by SetIndexOf()
+
 struct IdentityInfo {
   std::string ns;  // empty for reserved identities
   Labels namespace_labels;
@@ -63,47 +75,48 @@ struct IdentityInfo {
   Labels labels;
   std::vector<ContainerPort> named_ports;
   std::string text;  // "demo: role=frontend", "world"
-  // By direction, then by SetKind.
-  IdentityPolicies policies[2][2];
+  AllPolicies policies{};
 
   const IdentityPolicies& Of(PolicyDirection direction, SetKind kind) const {
-    return policies[static_cast<int>(direction)][static_cast<int>(kind)];
+    return policies[SetIndexOf(direction, kind)];
   }
-  IdentityPolicies& Of(PolicyDirection direction, SetKind kind) {
-    return policies[static_cast<int>(direction)][static_cast<int>(kind)];
-  }
+};
+
+// What was compiled, as the catalog looks it up.
+struct CatalogParts {
+  RuleNumbering numbering;
+  PodIndex::Identities identities;
+  // Of the identities that have a port here, and of the host.
+  std::shared_ptr<const absl::flat_hash_map<IdentityId, AllPolicies>> policies;
+  std::shared_ptr<const absl::flat_hash_map<uint32_t, std::string>> services;
 };
 
 class RuleCatalog {
  public:
+  RuleCatalog() = default;
+  explicit RuleCatalog(CatalogParts parts) : parts_(std::move(parts)) {}
+
   // Returns nullopt if unknown.
   std::optional<RuleInfo> FindRule(RuleId id) const;
-  // Returns nullptr if unknown.
-  const IdentityInfo* FindIdentity(IdentityId id) const;
+  // Returns nullptr if unknown.  Made when it is first asked for; lives as long
+  // as the catalog.
+  const IdentityInfo* FindIdentity(IdentityId id) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns the text of an identity, or "identity N".
   std::string IdentityText(IdentityId id) const;
 
   // Returns "demo/backend:80", or "service N".
   std::string ServiceText(uint32_t service) const;
 
-  const RuleNumbering& numbering() const { return numbering_; }
-  const absl::flat_hash_map<IdentityId, IdentityInfo>& identities() const {
-    return identities_;
-  }
-  void set_numbering(RuleNumbering numbering) {
-    numbering_ = std::move(numbering);
-  }
-  absl::flat_hash_map<IdentityId, IdentityInfo>& mutable_identities() {
-    return identities_;
-  }
-  absl::flat_hash_map<uint32_t, std::string>& mutable_services() {
-    return services_;
-  }
+  const RuleNumbering& numbering() const { return parts_.numbering; }
 
  private:
-  RuleNumbering numbering_;
-  absl::flat_hash_map<IdentityId, IdentityInfo> identities_;
-  absl::flat_hash_map<uint32_t, std::string> services_;
+  std::optional<IdentityInfo> Describe(IdentityId id) const;
+
+  const CatalogParts parts_;
+  mutable absl::Mutex mutex_;
+  mutable absl::node_hash_map<IdentityId, IdentityInfo> described_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace vswitch

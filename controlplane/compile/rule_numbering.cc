@@ -3,10 +3,10 @@
 #include "controlplane/compile/rule_numbering.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "controlplane/compile/stable_hash.h"
+#include "dataplane/base/status_macros.h"
 #include "dataplane/policy/policy_set_builder.h"
 
 namespace vswitch {
@@ -16,14 +16,9 @@ namespace {
 // two million rules always fit.
 constexpr uint32_t kReserve = 1u << 22;
 
-uint32_t WantedFirst(const PolicySource& source) {
-  uint64_t hash = StableHash(absl::StrCat(source.Name(), " ", source.key.spec));
-  return 1 + static_cast<uint32_t>(hash % (kMaxRules - kReserve));
-}
-
 // Rules of different sections lie between each other, so that a rule added to
 // one section moves no other's number.  Only Cilium's kinds have all sections.
-uint32_t PlaceOf(const PolicySource& source, const SourceRule& rule) {
+uint32_t OffsetOf(const PolicySource& source, const SourceRule& rule) {
   bool has_all = source.key.kind == PolicyKind::kCiliumNetworkPolicy ||
                  source.key.kind == PolicyKind::kCiliumClusterwideNetworkPolicy;
   uint32_t section = static_cast<uint32_t>(rule.section);
@@ -35,7 +30,7 @@ uint32_t CountOf(const PolicySource& source) {
   uint32_t count = 0;
   for (const SourceDirection* direction : {&source.ingress, &source.egress}) {
     for (const SourceRule& rule : direction->rules) {
-      count = std::max(count, PlaceOf(source, rule) + 1);
+      count = std::max(count, OffsetOf(source, rule) + 1);
     }
   }
   return count;
@@ -43,53 +38,95 @@ uint32_t CountOf(const PolicySource& source) {
 
 }  // namespace
 
+RuleNumbering::Place RuleNumbering::PlaceOf(const PolicySource& source) {
+  uint64_t hash = StableHash(absl::StrCat(source.Name(), " ", source.key.spec));
+  uint32_t wanted = 1 + static_cast<uint32_t>(hash % (kMaxRules - kReserve));
+  return {wanted, source.key};
+}
+
+// The first number behind the range before `place`.
+uint32_t RuleNumbering::EndBefore(const Place& place) const {
+  const auto* before = ranges_.FindLastBefore(place);
+  return before == nullptr ? 1 : before->second.first + before->second.count;
+}
+
+// Moves the ranges behind `place` to where they belong now.
+void RuleNumbering::Settle(const Place& place, PolicySources& moved) {
+  uint32_t end = EndBefore(place);
+  for (auto it = ranges_.lower_bound(place); it != ranges_.end();) {
+    Place here = it->first;
+    Range range = it->second;
+    uint32_t first = std::max(here.wanted, end);
+    // What follows depends on where this one ends, and that has not changed.
+    if (first == range.first && here != place) return;
+    end = first + range.count;
+    if (first != range.first) {
+      if (range.count != 0) {
+        const Place* owner = not_empty_.Find(range.first);
+        if (owner != nullptr && *owner == here) not_empty_.Erase(range.first);
+        not_empty_.Insert(first, here);
+      }
+      range.first = first;
+      moved.push_back(range.source);
+      ranges_.Insert(here, range);
+      it = ranges_.lower_bound(here);
+    }
+    ++it;
+  }
+}
+
+absl::Status RuleNumbering::Update(const PolicySources& removed,
+                                   const PolicySources& added,
+                                   PolicySources& moved) {
+  for (const auto& source : removed) {
+    Place place = PlaceOf(*source);
+    const Range* range = ranges_.Find(place);
+    if (range->count != 0) not_empty_.Erase(range->first);
+    ranges_.Erase(place);
+    Settle(place, moved);
+  }
+  for (const auto& source : added) {
+    Place place = PlaceOf(*source);
+    uint32_t first = std::max(place.wanted, EndBefore(place));
+    Range range{first, CountOf(*source), source};
+    ranges_.Insert(place, range);
+    if (range.count != 0) not_empty_.Insert(first, place);
+    Settle(place, moved);
+  }
+  if (EndBefore({kMaxRules, {}}) > kMaxRules) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the rules of all policies need more than ", kMaxRules,
+                     " numbers: fewer rules are needed"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RuleNumbering> RuleNumbering::Assign(
     const PolicySources& sources) {
   RuleNumbering numbering;
-  for (const auto& source : sources) {
-    numbering.ranges_.push_back(
-        {WantedFirst(*source), CountOf(*source), source});
-  }
-  std::sort(numbering.ranges_.begin(), numbering.ranges_.end(),
-            [](const Range& a, const Range& b) {
-              return std::tie(a.first, a.source->key) <
-                     std::tie(b.first, b.source->key);
-            });
-  uint64_t next = 1;
-  for (Range& range : numbering.ranges_) {
-    uint64_t first = std::max<uint64_t>(range.first, next);
-    next = first + range.count;
-    if (next > kMaxRules) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the rules of all policies need more than ", kMaxRules,
-                       " numbers: fewer rules are needed"));
-    }
-    range.first = static_cast<uint32_t>(first);
-    numbering.first_[range.source.get()] = range.first;
-  }
+  PolicySources moved;
+  RETURN_IF_ERROR(numbering.Update({}, sources, moved));
   return numbering;
 }
 
 uint32_t RuleNumbering::FirstOf(const PolicySource& source) const {
-  return first_.at(&source);
+  return ranges_.Find(PlaceOf(source))->first;
 }
 
-RuleId RuleNumbering::NumberOf(const PolicySource& source,
-                               const SourceRule& rule) const {
-  return RuleId{FirstOf(source) + PlaceOf(source, rule)};
+RuleId RuleNumbering::NumberOf(uint32_t first, const PolicySource& source,
+                               const SourceRule& rule) {
+  return RuleId{first + OffsetOf(source, rule)};
 }
 
 std::optional<NumberedRule> RuleNumbering::Find(RuleId id) const {
-  uint32_t number = ToInt(id);
-  auto after = std::upper_bound(
-      ranges_.begin(), ranges_.end(), number,
-      [](uint32_t value, const Range& range) { return value < range.first; });
-  if (after == ranges_.begin()) return std::nullopt;
-  const PolicySource& source = *(after - 1)->source;
-  uint32_t place = number - (after - 1)->first;
+  if (id == kNoRule) return std::nullopt;
+  const auto* last = not_empty_.FindLastBefore(ToInt(id) + 1);
+  if (last == nullptr) return std::nullopt;
+  const PolicySource& source = *ranges_.Find(last->second)->source;
+  uint32_t place = ToInt(id) - last->first;
   for (const SourceDirection* direction : {&source.ingress, &source.egress}) {
     for (const SourceRule& rule : direction->rules) {
-      if (PlaceOf(source, rule) == place) return NumberedRule{&source, &rule};
+      if (OffsetOf(source, rule) == place) return NumberedRule{&source, &rule};
     }
   }
   return std::nullopt;

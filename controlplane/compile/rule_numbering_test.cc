@@ -111,9 +111,12 @@ TEST(SetCompilerTest, TooManyOrderedRulesAreRefusedWithTheNumber) {
                           ->front());
   }
   RuleNumbering numbering = *RuleNumbering::Assign(sources);
-  DesiredState desired;
-  PodIndex pods;
-  PeerIndex peers(desired, pods);
+  PeerIndex peers;
+  for (const auto& source : sources) {
+    for (const SourceRule& rule : source->ingress.rules) {
+      peers.Add(rule.peers, DesiredState());
+    }
+  }
   SetRecipe recipe = MakeRecipe(PolicyDirection::kIngress, sources, nullptr);
   absl::Status status = CompileRecipe(recipe, numbering, peers).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);

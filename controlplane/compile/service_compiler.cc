@@ -67,7 +67,7 @@ class ServiceCompiler {
  public:
   ServiceCompiler(
       const DesiredState& desired, const std::string& node_name,
-      uint64_t maglev_seed, AddressOwners& owners,
+      uint64_t maglev_seed, const AddressOwners& owners,
       const std::function<EndpointId(const IpAddress&)>& endpoint_of)
       : slices_(GroupSlices(desired)),
         node_name_(node_name),
@@ -78,10 +78,8 @@ class ServiceCompiler {
   absl::Status Add(const Metadata& metadata, const Service& service) {
     RETURN_IF_ERROR(CheckService(metadata, service));
     if (service.type == ServiceType::kExternalName) return absl::OkStatus();
-    std::string object = absl::StrCat("Service ", QualifiedName(metadata));
+    RETURN_IF_ERROR(owners_.RefusalUpTo(ClaimRank::kService, metadata));
     for (const IpAddress& address : service.cluster_ips) {
-      RETURN_IF_ERROR(owners_.Claim(address, object,
-                                    absl::StrCat(object, " spec.clusterIPs")));
       for (const ServicePort& port : service.ports) {
         RETURN_IF_ERROR(AddPort(metadata, service, address, port));
       }
@@ -180,6 +178,7 @@ class ServiceCompiler {
     absl::StrAppend(&text, static_cast<int>(spec.protocol), "/", spec.port, " ",
                     spec.service, " ", spec.affinity_s, " ", spec.flags, ":");
     for (const BackendSpec& backend : spec.backends) {
+      result_.backends.insert(backend.address);
       absl::StrAppend(&text, " ", backend.address.ToString(), "/", backend.port,
                       "/", ToInt(backend.endpoint), "/", backend.weight);
     }
@@ -188,7 +187,7 @@ class ServiceCompiler {
 
   SlicesByService slices_;
   const std::string& node_name_;
-  AddressOwners& owners_;
+  const AddressOwners& owners_;
   const std::function<EndpointId(const IpAddress&)>& endpoint_of_;
   ServiceTableBuilder builder_;
   CompiledServices result_;
@@ -198,7 +197,7 @@ class ServiceCompiler {
 
 absl::StatusOr<CompiledServices> CompileServices(
     const DesiredState& desired, const std::string& node_name,
-    uint64_t maglev_seed, AddressOwners& owners,
+    uint64_t maglev_seed, const AddressOwners& owners,
     const std::function<EndpointId(const IpAddress&)>& endpoint_of) {
   ServiceCompiler compiler(desired, node_name, maglev_seed, owners,
                            endpoint_of);

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "controlplane/compile/address_owners.h"
 #include "controlplane/model/desired_state.h"
@@ -32,13 +33,14 @@ struct CompiledServices {
   // again.
   std::map<IpAddress, std::string> by_address;
   absl::flat_hash_map<uint32_t, std::string> names;  // "demo/web:80"
+  absl::flat_hash_set<IpAddress> backends;           // of all services
 };
 
 // `endpoint_of` returns the endpoint of an address of this node's pods, or
-// kNoEndpoint.  Claims the cluster IPs in `owners`.
+// kNoEndpoint.  The cluster IPs are claimed in `owners` already.
 absl::StatusOr<CompiledServices> CompileServices(
     const DesiredState& desired, const std::string& node_name,
-    uint64_t maglev_seed, AddressOwners& owners,
+    uint64_t maglev_seed, const AddressOwners& owners,
     const std::function<EndpointId(const IpAddress&)>& endpoint_of);
 
 }  // namespace vswitch

@@ -59,9 +59,11 @@ class SetCompiler {
                                .identities = {kIdentityHost}});
     }
     for (const auto& source : recipe_.sources) {
+      const uint32_t first = numbering_.FirstOf(*source);
       for (const SourceRule& rule : source->Of(recipe_.direction).rules) {
         ASSIGN_OR_RETURN(uint32_t precedence, PrecedenceOf(*source, rule));
-        AddRule(*source, rule, precedence);
+        AddRule(rule, RuleNumbering::NumberOf(first, *source, rule),
+                precedence);
       }
     }
     spec_.default_precedence = DefaultOf(recipe_);
@@ -92,16 +94,15 @@ class SetCompiler {
     return Precedence(tier_, static_cast<uint16_t>(priority), verdict);
   }
 
-  void AddRule(const PolicySource& source, const SourceRule& rule,
-               uint32_t precedence) {
-    std::shared_ptr<const MatchedPeers> peers = peers_.Match(rule.peers);
-    if (peers->IsNobody()) return;
-    PolicyEntry entry{.rule = numbering_.NumberOf(source, rule),
+  void AddRule(const SourceRule& rule, RuleId id, uint32_t precedence) {
+    const MatchedPeers& peers = peers_.Match(rule.peers.get());
+    if (peers.IsNobody()) return;
+    PolicyEntry entry{.rule = id,
                       .precedence = precedence,
-                      .any_peer = peers->any_peer,
-                      .excluded = peers->excluded,
-                      .identities = peers->identities,
-                      .cidrs = peers->cidrs};
+                      .any_peer = peers.any_peer,
+                      .excluded = peers.excluded,
+                      .identities = peers.identities,
+                      .cidrs = peers.cidrs};
     if (rule.traffic == nullptr) {
       spec_.entries.push_back(std::move(entry));
       return;
@@ -110,7 +111,7 @@ class SetCompiler {
     if (recipe_.direction == PolicyDirection::kIngress) {
       AddOwnNames(*rule.traffic, entry);
     } else {
-      AddPeersNames(*rule.traffic, *peers, entry);
+      AddPeersNames(*rule.traffic, peers, entry);
     }
     // Names without a number match nothing; an empty list would mean anything.
     if (!entry.traffic.empty()) spec_.entries.push_back(std::move(entry));

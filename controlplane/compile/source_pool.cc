@@ -107,9 +107,11 @@ std::shared_ptr<const SourceTraffic> SourcePool::Intern(SourceTraffic traffic) {
   return InternIn(traffic_, std::move(traffic));
 }
 
-void SourcePool::ReleaseUnused() {
+void SourcePool::ReleaseSometimes() {
+  if (peers_.size() + traffic_.size() < next_release_) return;
   ReleaseFrom(peers_);
   ReleaseFrom(traffic_);
+  next_release_ = 1024 + 2 * (peers_.size() + traffic_.size());
 }
 
 }  // namespace vswitch

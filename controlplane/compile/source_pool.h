@@ -26,8 +26,8 @@ class SourcePool {
   std::shared_ptr<const SourcePeers> Intern(SourcePeers peers);
   std::shared_ptr<const SourceTraffic> Intern(SourceTraffic traffic);
 
-  // Forgets what nobody else holds.
-  void ReleaseUnused();
+  // Forgets what nobody else holds, each time that the pool has doubled.
+  void ReleaseSometimes();
 
  private:
   struct Hash {
@@ -44,6 +44,7 @@ class SourcePool {
   absl::flat_hash_set<std::shared_ptr<const SourcePeers>, Hash, Equal> peers_;
   absl::flat_hash_set<std::shared_ptr<const SourceTraffic>, Hash, Equal>
       traffic_;
+  size_t next_release_ = 1024;
 };
 
 }  // namespace vswitch

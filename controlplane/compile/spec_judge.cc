@@ -74,15 +74,20 @@ SpecJudge::SpecJudge(const DesiredState& desired, const std::string& node_name)
 
 absl::Status SpecJudge::Prepare() {
   ASSIGN_OR_RETURN(pods_, PodIndex::Build(desired_, allocator_));
-  SourcePool pool;
-  ASSIGN_OR_RETURN(PolicySources sources, CollectSources(desired_, pool));
-  peers_.emplace(desired_, pods_);
-  ASSIGN_OR_RETURN(PolicyCompiler compiler,
-                   PolicyCompiler::Create(std::move(sources), *peers_));
-  compiler_.emplace(std::move(compiler));
-  catalog_.set_numbering(compiler_->numbering());
   BindAddresses();
-  return absl::OkStatus();
+  PolicySets::Subjects subjects;
+  subjects.Insert(kIdentityHost, {});
+  for (const auto& [address, owner] : owners_) {
+    if (owner.is_local_pod) subjects.Insert(owner.identity, {});
+  }
+  const Object* node = desired_.FindObject({ObjectKind::kNode, "", node_name_});
+  const Labels labels = node == nullptr ? Labels{} : node->metadata.labels;
+  const ObjectChanges changes(DesiredState(), desired_);
+  return policies_.Update({.desired = desired_,
+                           .changes = changes,
+                           .pods = pods_,
+                           .subjects = subjects,
+                           .node_labels = labels});
 }
 
 void SpecJudge::BindAddresses() {
@@ -94,25 +99,29 @@ void SpecJudge::BindAddresses() {
           .is_local_node = local};
     }
   });
-  for (const IndexedPod& pod : pods_.pods()) {
-    for (const IpAddress& address : pod.pod->addresses) {
-      owners_[address] = {.identity = pods_.identities()[pod.identity].id};
+  desired_.ForEach<Pod>([&](const Metadata& metadata, const Pod& pod) {
+    const PodIdentity* identity = pods_.IdentityOf(metadata, pod);
+    if (identity == nullptr) return;
+    for (const IpAddress& address : pod.addresses) {
+      owners_[address] = {.identity = identity->id};
     }
-  }
+  });
   desired_.ForEach<Port>([&](const Metadata&, const Port& port) {
     if (port.kind != PortResourceKind::kPod) return;
-    const IndexedPod* pod = pods_.Find(port.pod_namespace, port.pod_name);
-    if (pod == nullptr) {
+    const Object* object = desired_.FindObject(
+        {ObjectKind::kPod, port.pod_namespace, port.pod_name});
+    const Pod* pod = vswitch::SpecOf<Pod>(object);
+    const PodIdentity* identity =
+        pod == nullptr ? nullptr : pods_.IdentityOf(object->metadata, *pod);
+    if (identity == nullptr) {
       for (const IpAddress& address : port.addresses) {
         owners_[address] = {.identity = kIdentityInit, .is_init = true};
       }
       return;
     }
-    const std::vector<IpAddress>& addresses =
-        port.addresses.empty() ? pod->pod->addresses : port.addresses;
-    const PodIdentity& identity = pods_.identities()[pod->identity];
-    for (const IpAddress& address : addresses) {
-      owners_[address] = {.identity = identity.id, .pod = &identity};
+    for (const IpAddress& address :
+         port.addresses.empty() ? pod->addresses : port.addresses) {
+      owners_[address] = {.identity = identity->id, .is_local_pod = true};
     }
   });
 }
@@ -133,23 +142,19 @@ SpecVerdicts SpecJudge::Judge(const TestFlow& flow, SetKind kind) const {
                                PolicyDirection::kIngress, kind)};
 }
 
-SetRecipe SpecJudge::RecipeOf(const Owner& self, PolicyDirection direction,
-                              SetKind kind) const {
-  if (self.pod != nullptr) {
-    return compiler_->RecipeOf(*self.pod, direction, kind);
-  }
-  if (!self.is_local_node) return {};
-  const Object* node = desired_.FindObject({ObjectKind::kNode, "", node_name_});
-  return compiler_->HostRecipe(
-      node == nullptr ? Labels{} : node->metadata.labels, direction, kind);
+std::optional<PolicySetSpec> SpecJudge::SpecOf(const Owner& self,
+                                               PolicyDirection direction,
+                                               SetKind kind) const {
+  if (!self.is_local_pod && !self.is_local_node) return std::nullopt;
+  return *policies_.SpecOf(
+      self.is_local_node ? nullptr : pods_.Find(self.identity), direction,
+      kind);
 }
 
 std::optional<PolicySetSpec> SpecJudge::SetOf(const std::string& address,
                                               PolicyDirection direction,
                                               SetKind kind) const {
-  SetRecipe recipe = RecipeOf(OwnerOf(TestAddress(address)), direction, kind);
-  if (recipe.sources.empty()) return std::nullopt;
-  return *compiler_->Compile(recipe);
+  return SpecOf(OwnerOf(TestAddress(address)), direction, kind);
 }
 
 SpecVerdict SpecJudge::JudgeSide(const Owner& self, const Owner& peer,
@@ -158,16 +163,16 @@ SpecVerdict SpecJudge::JudgeSide(const Owner& self, const Owner& peer,
                                  PolicyDirection direction,
                                  SetKind kind) const {
   if (self.is_init) return {.allowed = false, .has_set = true};
-  SetRecipe recipe = RecipeOf(self, direction, kind);
-  if (recipe.sources.empty()) return {};
-  PolicySetSpec spec = *compiler_->Compile(recipe);
+  std::optional<PolicySetSpec> spec = SpecOf(self, direction, kind);
+  if (!spec.has_value()) return {};
   RuleId rule = kNoRule;
   SpecVerdict verdict{.has_set = true};
   verdict.precedence =
-      Decide(spec, {peer.identity, peer_address, flow.protocol, flow.port},
+      Decide(*spec, {peer.identity, peer_address, flow.protocol, flow.port},
              UINT32_MAX, rule);
   verdict.allowed = (verdict.precedence & kVerdictMask) == kVerdictAllow;
-  if (auto info = catalog_.FindRule(rule)) verdict.policy = info->policy;
+  const RuleCatalog catalog(CatalogParts{.numbering = policies_.numbering()});
+  if (auto info = catalog.FindRule(rule)) verdict.policy = info->policy;
   return verdict;
 }
 

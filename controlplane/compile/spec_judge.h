@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "controlplane/compile/identity_allocator.h"
 #include "controlplane/compile/policy_compiler.h"
+#include "controlplane/compile/policy_sets.h"
 #include "controlplane/compile/test_cluster.h"
 #include "controlplane/model/desired_state.h"
 
@@ -57,7 +58,7 @@ class SpecJudge {
   // Who has an address.
   struct Owner {
     IdentityId identity = kIdentityWorld;
-    const PodIdentity* pod = nullptr;  // whose policy is this node's business
+    bool is_local_pod = false;  // whose policy is this node's business
     bool is_local_node = false;
     bool is_init = false;
   };
@@ -68,17 +69,16 @@ class SpecJudge {
   SpecVerdict JudgeSide(const Owner& self, const Owner& peer,
                         const IpAddress& peer_address, const TestFlow& flow,
                         PolicyDirection direction, SetKind kind) const;
-  SetRecipe RecipeOf(const Owner& self, PolicyDirection direction,
-                     SetKind kind) const;
+  std::optional<PolicySetSpec> SpecOf(const Owner& self,
+                                      PolicyDirection direction,
+                                      SetKind kind) const;
 
   const DesiredState& desired_;
   std::string node_name_;
   absl::Status status_;
   IdentityAllocator allocator_;
   PodIndex pods_;
-  std::optional<PeerIndex> peers_;
-  std::optional<PolicyCompiler> compiler_;
-  RuleCatalog catalog_;
+  PolicySets policies_;
   std::map<IpAddress, Owner> owners_;
 };
 

@@ -2,7 +2,6 @@
 
 #include "controlplane/compile/test_cluster.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -23,7 +22,7 @@ LabelSelector Select(const Labels& labels) {
 CompiledTables::CompiledTables(CompiledState state) : state_(std::move(state)) {
   BlobSpans spans;
   for (uint32_t i = 0; i < kBlobKindCount; ++i) {
-    const std::string& blob = state_.blobs[i];
+    const SharedBytes& blob = state_.blobs[i];
     memory_[i].resize((blob.size() + sizeof(Line) - 1) / sizeof(Line));
     if (!blob.empty()) {
       std::memcpy(memory_[i].data(), blob.data(), blob.size());
@@ -37,15 +36,8 @@ CompiledTables::CompiledTables(CompiledState state) : state_(std::move(state)) {
 }
 
 HostBinding CompiledTables::BindingOf(const IpAddress& address) const {
-  auto found =
-      std::lower_bound(state_.bindings.begin(), state_.bindings.end(), address,
-                       [](const auto& entry, const IpAddress& key) {
-                         return entry.first < key;
-                       });
-  if (found == state_.bindings.end() || found->first != address) {
-    return {kIdentityWorld, kNoEndpoint};
-  }
-  return found->second;
+  const HostBinding* found = state_.bindings.Find(address);
+  return found == nullptr ? HostBinding{kIdentityWorld, kNoEndpoint} : *found;
 }
 
 TestVerdict CompiledTables::Judge(const TestFlow& flow) const {

@@ -133,6 +133,21 @@ class PersistentMap {
     return it;
   }
 
+  // Returns the last entry whose key is less than `key`, or nullptr.
+  const value_type* FindLastBefore(const Key& key) const {
+    const value_type* last = nullptr;
+    const Node* node = root_.get();
+    while (node != nullptr) {
+      if (Less()(node->entry.first, key)) {
+        last = &node->entry;
+        node = node->right.get();
+      } else {
+        node = node->left.get();
+      }
+    }
+    return last;
+  }
+
   // Adds the entry or replaces the value of its key.
   void Insert(Key key, Value value) {
     size_ += InsertInto(root_, key, value) ? 1 : 0;

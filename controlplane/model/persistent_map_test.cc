@@ -4,6 +4,7 @@
 #include "controlplane/model/persistent_map.h"
 
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -74,6 +75,9 @@ void RequireEqual(const Map& map, const Model& model, int key_count) {
     auto it = map.lower_bound(key);
     RC_ASSERT((it == map.end()) == (expected == model.end()));
     if (it != map.end()) RC_ASSERT(it->first == expected->first);
+    const Map::value_type* last = map.FindLastBefore(key);
+    RC_ASSERT((last == nullptr) == (expected == model.begin()));
+    if (last != nullptr) RC_ASSERT(last->first == std::prev(expected)->first);
   }
 }
 

@@ -84,10 +84,12 @@ absl::Status ControlPlane::Commit(const std::vector<Pending*>& batch) {
     RETURN_IF_ERROR(PrepareDraft(draft));
     warnings = NewWarnings(snapshot().get(), *draft.snapshot);
     auto abandon = absl::MakeCleanup([&] { publisher_.Abandon(); });
-    ASSIGN_OR_RETURN(std::vector<AttachPortRequest> wanted,
-                     devices_.Wanted(draft.stored.desired, draft.ports,
-                                     draft.snapshot->node_name));
-    ASSIGN_OR_RETURN(attached, devices_.Attach(wanted));
+    if (ChangesPorts(*draft.snapshot)) {
+      ASSIGN_OR_RETURN(std::vector<AttachPortRequest> wanted,
+                       devices_.Wanted(draft.stored.desired, draft.ports,
+                                       draft.snapshot->node_name));
+      ASSIGN_OR_RETURN(attached, devices_.Attach(wanted));
+    }
     std::move(abandon).Cancel();
   }
   if (absl::Status durable = journal_->Append(records); !durable.ok()) {
@@ -137,14 +139,17 @@ ControlPlane::Draft ControlPlane::NewDraft() const {
 
 absl::Status ControlPlane::CompileDraft(Draft& draft) {
   Generation generation = publisher_.next();
-  RETURN_IF_ERROR(draft.ports.Update(draft.stored.desired, generation));
   std::shared_ptr<const Snapshot> present = snapshot();
+  RETURN_IF_ERROR(draft.ports.Update(
+      draft.stored.desired, generation,
+      present == nullptr ? nullptr : &present->stored.desired));
   draft.snapshot = std::make_shared<Snapshot>();
   draft.snapshot->generation = generation;
   draft.snapshot->node_name = NodeName(draft.stored.desired);
   CompileOptions options;
   options.node_name = draft.snapshot->node_name;
   options.generation = generation;
+  options.now_s = absl::ToUnixSeconds(absl::Now());
   ASSIGN_OR_RETURN(
       draft.snapshot->compiled,
       Compile(draft.stored.desired, options, draft.ports, draft.identities,
@@ -157,13 +162,21 @@ absl::Status ControlPlane::PrepareDraft(Draft& draft) {
   return publisher_.Prepare(draft.snapshot->compiled);
 }
 
+// The compiler keeps the table of ports when nothing about them changed.
+bool ControlPlane::ChangesPorts(const Snapshot& next) const {
+  constexpr auto kPorts = static_cast<size_t>(BlobKind::kPorts);
+  std::shared_ptr<const Snapshot> present = snapshot();
+  return present == nullptr ||
+         !next.compiled.blobs[kPorts].IsSameAs(present->compiled.blobs[kPorts]);
+}
+
 void ControlPlane::PublishDraft(Draft draft) {
+  devices_to_remove_ |= ChangesPorts(*draft.snapshot);
   publisher_.Publish(draft.snapshot->compiled);
   published_time_ = absl::Now();
   stored_ = std::move(draft.stored);
   identities_ = std::move(draft.identities);
   ports_ = std::move(draft.ports);
-  devices_to_remove_ = true;
   draft.snapshot->stored = stored_;
   draft.snapshot->ports = ports_;
   absl::MutexLock lock(&mutex_);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -121,12 +122,14 @@ absl::Status ControlPlane::RestorePorts() {
 std::string ControlPlane::NodeName(const DesiredState& desired) const {
   if (!options_.node_name.empty()) return options_.node_name;
   std::string host = HostName();
-  std::vector<std::string> names;
-  desired.ForEach<Node>([&](const Metadata& metadata, const Node&) {
-    names.push_back(metadata.name);
-  });
-  bool known = std::find(names.begin(), names.end(), host) != names.end();
-  return !known && names.size() == 1 ? names[0] : host;
+  if (desired.Find<Node>("", host) != nullptr) return host;
+  auto is_node = [&desired](const auto& it) {
+    return it != desired.objects().end() && it->first.kind == ObjectKind::kNode;
+  };
+  auto first = desired.objects().lower_bound({ObjectKind::kNode, "", ""});
+  if (!is_node(first)) return host;
+  bool only = !is_node(std::next(first));
+  return only ? first->first.name : host;
 }
 
 absl::StatusOr<Accepted> ControlPlane::Apply(Transaction transaction) {

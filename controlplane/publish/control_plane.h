@@ -150,6 +150,8 @@ class ControlPlane {
   absl::StatusOr<Accepted> DryRun(const Transaction& transaction);
   Draft NewDraft() const;
   absl::Status CompileDraft(Draft& draft);
+  // Whether devices may have to come or go with `next`.
+  bool ChangesPorts(const Snapshot& next) const ABSL_LOCKS_EXCLUDED(mutex_);
   void PublishDraft(Draft draft) ABSL_LOCKS_EXCLUDED(mutex_);
   // What follows a publish: enforcement, ready ports, devices to remove.
   void FollowUp() ABSL_LOCKS_EXCLUDED(mutex_);

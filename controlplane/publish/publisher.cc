@@ -28,13 +28,14 @@ Publisher::Publisher(TableMemoryWriter& tables, const WorkerMemoryView& workers,
 
 // After a restart the table itself says what is bound.
 void Publisher::ReadBindings() {
-  bound_.clear();
+  std::vector<Bindings::value_type> bound;
   tables_.identities().ForEach(
-      [this](const IpAddress& address, const HostBinding& binding) {
-        bound_.emplace_back(address, binding);
+      [&bound](const IpAddress& address, const HostBinding& binding) {
+        bound.emplace_back(address, binding);
       });
-  std::sort(bound_.begin(), bound_.end(),
+  std::sort(bound.begin(), bound.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  bound_ = Bindings::FromSorted(std::move(bound));
 }
 
 absl::Status Publisher::Prepare(const CompiledState& compiled) {
@@ -45,7 +46,8 @@ absl::Status Publisher::Prepare(const CompiledState& compiled) {
     return status;
   }
   std::array<absl::string_view, kBlobKindCount> blobs;
-  std::copy(compiled.blobs.begin(), compiled.blobs.end(), blobs.begin());
+  std::transform(compiled.blobs.begin(), compiled.blobs.end(), blobs.begin(),
+                 [](const SharedBytes& blob) { return blob.view(); });
   absl::StatusOr<StagedRoot> staged =
       tables_.Stage(blobs, compiled.policy_sets);
   if (!staged.ok()) {
@@ -57,22 +59,17 @@ absl::Status Publisher::Prepare(const CompiledState& compiled) {
 }
 
 absl::Status Publisher::WriteBindings(const Bindings& wanted) {
-  auto old = bound_.begin();
-  for (const auto& [address, binding] : wanted) {
-    for (; old != bound_.end() && old->first < address; ++old) {
-      RETURN_IF_ERROR(tables_.identities().Unbind(old->first));
-    }
-    bool same = false;
-    if (old != bound_.end() && old->first == address) {
-      same = old->second == binding;
-      ++old;
-    }
-    if (!same) RETURN_IF_ERROR(tables_.identities().Bind(address, binding));
-  }
-  for (; old != bound_.end(); ++old) {
-    RETURN_IF_ERROR(tables_.identities().Unbind(old->first));
-  }
-  return absl::OkStatus();
+  absl::Status status;
+  Bindings::ForEachDifference(
+      bound_, wanted,
+      [&](const IpAddress& address, const HostBinding*,
+          const HostBinding* binding) {
+        if (!status.ok()) return;
+        status = binding == nullptr
+                     ? tables_.identities().Unbind(address)
+                     : tables_.identities().Bind(address, *binding);
+      });
+  return status;
 }
 
 void Publisher::Abandon() {

@@ -75,9 +75,10 @@ class Publisher {
   const IdentityTableWriter& identities() const { return tables_.identities(); }
 
  private:
-  using Bindings = std::vector<std::pair<IpAddress, HostBinding>>;
+  using Bindings = CompiledState::Bindings;
 
   absl::Status AwaitCurrent();
+  // O(changes * log n) from the second generation on.
   absl::Status WriteBindings(const Bindings& wanted);
   void ReadBindings();
 
@@ -88,7 +89,7 @@ class Publisher {
   Generation enforced_ = 0;
   Generation retired_ = 0;
   absl::Time published_time_ = absl::InfinitePast();
-  Bindings bound_;  // of the current generation, sorted by address
+  Bindings bound_;  // of the current generation
   std::optional<StagedRoot> staged_;
 };
 

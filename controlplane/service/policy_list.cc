@@ -59,20 +59,20 @@ absl::Status CountPods(const DesiredState& desired,
                        std::vector<ListedPolicy>& policies) {
   IdentityAllocator identities;
   ASSIGN_OR_RETURN(const PodIndex pods, PodIndex::Build(desired, identities));
-  std::vector<uint32_t> pod_count(pods.identities().size());
-  for (const IndexedPod& pod : pods.pods()) ++pod_count[pod.identity];
-  for (ListedPolicy& policy : policies) {
-    for (size_t i = 0; i < pod_count.size(); ++i) {
-      const PodIdentity& identity = pods.identities()[i];
-      const bool selected = std::any_of(
-          policy.sources.begin(), policy.sources.end(),
-          [&identity](const std::shared_ptr<const PolicySource>& source) {
-            return !source->node_subject.has_value() &&
-                   source->subject.Matches(identity);
-          });
-      if (selected) policy.selected_pods += pod_count[i];
-    }
-  }
+  pods.ForEachCounted(
+      [&policies](const PodIdentity& identity, uint64_t pod_count) {
+        for (ListedPolicy& policy : policies) {
+          const bool selected = std::any_of(
+              policy.sources.begin(), policy.sources.end(),
+              [&identity](const std::shared_ptr<const PolicySource>& source) {
+                return !source->node_subject.has_value() &&
+                       source->subject.Matches(identity);
+              });
+          if (selected) {
+            policy.selected_pods += static_cast<uint32_t>(pod_count);
+          }
+        }
+      });
   return absl::OkStatus();
 }
 
