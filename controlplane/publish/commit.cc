@@ -91,6 +91,8 @@ absl::Status ControlPlane::Commit(const std::vector<Pending*>& batch) {
       ASSIGN_OR_RETURN(attached, devices_.Attach(wanted));
     }
     std::move(abandon).Cancel();
+    records += EncodeIdentities(draft.stored, draft.identities.saved());
+    draft.stored.identities = draft.identities.saved();
   }
   if (absl::Status durable = journal_->Append(records); !durable.ok()) {
     devices_.Detach(attached);

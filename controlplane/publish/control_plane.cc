@@ -70,6 +70,9 @@ ControlPlane::~ControlPlane() {
 
 absl::Status ControlPlane::Recover() {
   ASSIGN_OR_RETURN(journal_, Journal::Open(options_.state_dir, &stored_));
+  for (const auto& [key, numbered] : stored_.identities) {
+    identities_.Restore(key, numbered);
+  }
   ASSIGN_OR_RETURN(SupervisorStatus status, supervisor_.GetStatus());
   bool runs = status.dataplane.pid != 0;
   uint64_t incarnation = status.dataplane.incarnation;

@@ -79,6 +79,31 @@ absl::StatusOr<int> OpenLocked(const std::string& path, int flags) {
   return fd;
 }
 
+// `numbered` is nullptr if nothing is to be kept about the key.
+void AddIdentity(const std::string& key,
+                 const IdentityAllocator::Numbered* numbered,
+                 storage::JournalRecord& record) {
+  storage::IdentityNumber* message = record.add_identities();
+  message->set_key(key);
+  if (numbered == nullptr) return;
+  message->set_identity(ToInt(numbered->id));
+  if (numbered->released_s != IdentityAllocator::kInUse) {
+    message->set_released_seconds(numbered->released_s);
+  }
+}
+
+void ReplayIdentity(const storage::IdentityNumber& message,
+                    IdentityAllocator::ByKey& identities) {
+  if (message.identity() == 0) {
+    identities.Erase(message.key());
+    return;
+  }
+  const int64_t released = message.released_seconds();
+  identities.Insert(message.key(),
+                    {IdentityId{message.identity()},
+                     released == 0 ? IdentityAllocator::kInUse : released});
+}
+
 storage::JournalRecord MakeSnapshot(const StoredState& state) {
   storage::JournalRecord record;
   record.set_transaction(state.transaction);
@@ -90,6 +115,9 @@ storage::JournalRecord MakeSnapshot(const StoredState& state) {
     storage::ManagerEpoch* epoch = record.add_epochs();
     epoch->set_manager(manager);
     epoch->set_epoch(value);
+  }
+  for (const auto& [key, numbered] : state.identities) {
+    AddIdentity(key, &numbered, record);
   }
   return record;
 }
@@ -111,6 +139,9 @@ absl::Status Replay(const storage::JournalRecord& record, StoredState& state) {
   }
   for (const storage::ManagerEpoch& epoch : record.epochs()) {
     state.manager_epochs[epoch.manager()] = epoch.epoch();
+  }
+  for (const storage::IdentityNumber& identity : record.identities()) {
+    ReplayIdentity(identity, state.identities);
   }
   state.transaction = record.transaction();
   return absl::OkStatus();
@@ -136,6 +167,19 @@ std::string EncodeChange(const StoredState& state, const StateChange& change,
     epoch->set_epoch(state.manager_epochs.at(manager));
   }
   return EncodeRecord(record);
+}
+
+std::string EncodeIdentities(const StoredState& state,
+                             const IdentityAllocator::ByKey& next) {
+  storage::JournalRecord record;
+  record.set_transaction(state.transaction);
+  IdentityAllocator::ByKey::ForEachDifference(
+      state.identities, next,
+      [&record](const std::string& key, const IdentityAllocator::Numbered*,
+                const IdentityAllocator::Numbered* after) {
+        AddIdentity(key, after, record);
+      });
+  return record.identities().empty() ? "" : EncodeRecord(record);
 }
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(

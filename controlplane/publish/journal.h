@@ -34,6 +34,11 @@ namespace vswitch {
 std::string EncodeChange(const StoredState& state, const StateChange& change,
                          const std::string& manager);
 
+// Returns the record that brings the identities of `state` to `next`, empty if
+// that is what they are.
+std::string EncodeIdentities(const StoredState& state,
+                             const IdentityAllocator::ByKey& next);
+
 class Journal {
  public:
   // Opens the journal in `directory`, making both if they do not exist, and
@@ -44,7 +49,8 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Makes records of EncodeChange() durable, all or (after an error) none.
+  // Makes records of EncodeChange() and EncodeIdentities() durable, all or
+  // (after an error) none.
   absl::Status Append(const std::string& records);
 
   // Whether Compact() is worth its while.

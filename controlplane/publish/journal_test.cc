@@ -114,6 +114,30 @@ TEST_F(JournalTest, KeepsTheHighestEpochs) {
   EXPECT_EQ(read_.manager_epochs["cli"], 41u);
 }
 
+TEST_F(JournalTest, KeepsNumbersOfIdentities) {
+  constexpr int64_t kReleased = 1'800'000'000;
+  auto journal = Open();
+  Put(*journal, "a");
+  IdentityAllocator::ByKey next;
+  next.Insert("moved", {IdentityId{300}});
+  next.Insert("gone", {IdentityId{301}, kReleased});
+  next.Insert("forgotten", {IdentityId{302}, kReleased});
+  ASSERT_TRUE(journal->Append(EncodeIdentities(state_, next)).ok());
+  state_.identities = next;
+  EXPECT_EQ(EncodeIdentities(state_, next), "");
+  next.Erase("forgotten");
+  ASSERT_TRUE(journal->Append(EncodeIdentities(state_, next)).ok());
+  state_.identities = next;
+  journal.reset();
+  EXPECT_EQ(Names(), "a ");
+  EXPECT_TRUE(read_.identities == next);
+  EXPECT_EQ(read_.transaction, 1u);
+
+  ASSERT_TRUE(Open()->Compact(state_).ok());
+  EXPECT_EQ(Names(), "a ");
+  EXPECT_TRUE(read_.identities == next);
+}
+
 // A kill in the middle of a write can end the file at any byte.
 TEST_F(JournalTest, ATornTailAtAnyByteIsCutOff) {
   auto journal = Open();

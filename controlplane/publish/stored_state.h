@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "controlplane/compile/identity_allocator.h"
 #include "controlplane/model/desired_state.h"
 #include "controlplane/translate/transaction.h"
 
@@ -25,6 +26,7 @@ struct StoredState {
   DesiredState desired;
   std::map<std::string, uint64_t> manager_epochs;  // the highest seen
   uint64_t transaction = 0;  // number of the last one that changed anything
+  IdentityAllocator::ByKey identities;  // IdentityAllocator::saved()
 };
 
 enum class ObjectOutcome : uint8_t {
