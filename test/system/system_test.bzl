@@ -21,6 +21,7 @@ def system_test(name, data = [], **kwargs):
             "//dataplane/main:vswitch-dataplane",
             "//dataplane/supervisor:vswitchd",
             "//deploy/examples:quickstart",
+            "//deploy/examples:what-if",
             "//test/system:harness.py",
             "//test/system:stream.py",
             "//tools/quickstart:lab",

@@ -8,6 +8,7 @@ import time
 from lab import LabError, wait_until
 
 POLICY = "demo/backend-from-frontend"
+MISTAKE = "demo/frontend-egress"  # wants port 443
 SERVICE = {4: "10.201.0.80", 6: "fd00:201::80"}
 GATEWAY = {4: "10.200.0.1", 6: "fd00:200::1"}
 ADDRESS = {
@@ -180,6 +181,46 @@ def check_throughput(lab, report):
                  f"{forwarded} forwarded, {dropped} dropped")
 
 
+def check_diff(lab, report, folder):
+    """What manifests would change is told before they are applied."""
+    for words, path, status in (
+            ("policy diff, the policies in force",
+             folder.parent / "quickstart/policy.yaml", 0),
+            ("policy diff, a policy with the wrong port",
+             folder / "frontend-egress.yaml", 3)):
+        done = lab.ctl("policy", "diff", "--manifests", path, "-o", "json",
+                       check=False)
+        pairs = json.loads(done.stdout)["pairs"] if done.stdout else []
+        denied = [f"demo/frontend -> {name} {pair['traffic']}"
+                  for pair in pairs for name in pair["to"]
+                  if "demo/frontend" in pair["from"] and
+                  pair["after"] == "deny"]
+        # Only the mistaken policy changes anything, also for the back ends.
+        found = any("demo/backend " in line for line in denied)
+        told = (f"would deny {denied[0]}, and {len(denied) - 1} pairs more"
+                if denied else "nothing would change")
+        report.check(done.returncode == status and found == (status == 3),
+                     words, f"{told}  (exit status {done.returncode})")
+
+
+def check_shadow(lab, report, folder):
+    """A policy in shadow mode counts, and drops nothing."""
+    lab.ctl("apply", "-f", folder / "frontend-egress-shadow.yaml")
+    answers = [fetch(lab, "frontend", SERVICE[family])[0] for family in (4, 6)]
+    report.check(answers == [HTTP_OK] * 2,
+                 "frontend -> service demo/backend:80",
+                 f"HTTP {answers[0]} and {answers[1]}, though the shadow "
+                 f"policy {MISTAKE} wants port 443")
+    denials = lab.ctl_json("policy", "shadow", MISTAKE).get("denials", [])
+    connections = sum(int(row["connections"]) for row in denials)
+    pairs = ", ".join(sorted({
+        f"{row['source']['name']} -> {row['destination']['name']} "
+        f"{row['latest']['protocolName']} {row['latest']['destinationPort']}"
+        for row in denials}))
+    report.check(connections == 2, f"policy shadow {MISTAKE}",
+                 f"would have dropped {connections} connections: {pairs}")
+
+
 def check_books(lab, report):
     """Drops are named, and every packet is accounted for."""
     drops = lab.ctl_json("drops")["drops"]
@@ -200,6 +241,8 @@ def demonstrate(lab, examples):
     for family in (4, 6):
         check_family(lab, report, family)
     check_throughput(lab, report)
+    check_diff(lab, report, examples.parent / "what-if")
+    check_shadow(lab, report, examples.parent / "what-if")
     for title, words in (("drops", ("drops", "--records", "3")),
                          ("connections", ("connections", "--limit", "10")),
                          ("counters", ("counters",))):
