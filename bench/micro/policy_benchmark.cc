@@ -225,10 +225,21 @@ void RegisterAll() {
   RegisterTable<RuleAcl>("rte_acl/10000", thousands);
 }
 
+// The switch keeps its tables in huge pages; so shall every table here.  malloc
+// reads its settings only when a program starts.
+void StartWithHugePages(char** argv) {
+  constexpr char kSettings[] = "GLIBC_TUNABLES";
+  if (std::getenv(kSettings) != nullptr) return;
+  setenv(kSettings, "glibc.malloc.hugetlb=1", 0);
+  execv("/proc/self/exe", argv);
+  std::perror("policy_benchmark: small pages");
+}
+
 }  // namespace
 }  // namespace vswitch
 
 int main(int argc, char** argv) {
+  vswitch::StartWithHugePages(argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   vswitch::InitDpdk();

@@ -6,6 +6,10 @@
 #include <rte_eal.h>
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_memory.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <cstdio>
@@ -37,6 +41,15 @@ void ForEachRule(const PolicyWorkload& workload, Function function) {
 std::string TableName(const char* kind) {
   static int count = 0;
   return kind + std::to_string(count++);
+}
+
+// Returns the bytes that DPDK's allocator has given out.
+size_t DpdkBytes() {
+  rte_malloc_socket_stats stats{};
+  Require(rte_malloc_get_socket_stats(static_cast<int>(rte_socket_id()),
+                                      &stats) == 0,
+          "rte_malloc_get_socket_stats failed");
+  return stats.heap_allocsz_bytes;
 }
 
 // A rule's key as rte_acl reads it: numbers in network order.
@@ -82,6 +95,13 @@ void InitDpdk() {
   }
   Require(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0,
           "DPDK does not start");
+  // As good as reserved ones, and there without being reserved.
+  rte_memseg_list_walk(
+      [](const rte_memseg_list* list, void*) {
+        madvise(list->base_va, list->len, MADV_HUGEPAGE);
+        return 0;
+      },
+      nullptr);
 }
 
 RuleKey KeyOf(const PolicyQuestion& question) {
@@ -91,6 +111,7 @@ RuleKey KeyOf(const PolicyQuestion& question) {
 }
 
 RuleHash::RuleHash(const PolicyWorkload& workload) {
+  const size_t before = DpdkBytes();
   const std::string name = TableName("hash");
   rte_hash_parameters parameters{};
   parameters.name = name.c_str();
@@ -104,6 +125,7 @@ RuleHash::RuleHash(const PolicyWorkload& workload) {
     Require(rte_hash_add_key_data(hash_, &key, hash_) == 0,
             "rte_hash_add_key_data failed");
   });
+  bytes_ = DpdkBytes() - before;
 }
 
 RuleHash::~RuleHash() { rte_hash_free(hash_); }
@@ -133,6 +155,7 @@ size_t RuleMap::bytes() const {
 }
 
 RuleAcl::RuleAcl(const PolicyWorkload& workload) {
+  const size_t before = DpdkBytes();
   const std::string name = TableName("acl");
   rte_acl_param parameters{};
   parameters.name = name.c_str();
@@ -163,6 +186,7 @@ RuleAcl::RuleAcl(const PolicyWorkload& workload) {
   const auto fields = AclFields();
   std::copy(fields.begin(), fields.end(), config.defs);
   Require(rte_acl_build(acl_, &config) == 0, "rte_acl_build failed");
+  bytes_ = DpdkBytes() - before;
 }
 
 RuleAcl::~RuleAcl() { rte_acl_free(acl_); }

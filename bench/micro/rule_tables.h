@@ -49,9 +49,11 @@ class RuleHash {
   explicit RuleHash(const PolicyWorkload& workload);
   ~RuleHash();
   bool Allows(const PolicyQuestion& question) const;
+  size_t bytes() const { return bytes_; }
 
  private:
   rte_hash* hash_;
+  size_t bytes_;
 };
 
 class RuleMap {
@@ -70,9 +72,11 @@ class RuleAcl {
   explicit RuleAcl(const PolicyWorkload& workload);
   ~RuleAcl();
   bool Allows(const PolicyQuestion& question) const;
+  size_t bytes() const { return bytes_; }
 
  private:
   rte_acl_ctx* acl_;
+  size_t bytes_;
 };
 
 }  // namespace vswitch
