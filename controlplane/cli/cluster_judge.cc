@@ -56,7 +56,10 @@ DesiredState WithoutPorts(
   const auto* given =
       desired.Find<SwitchSettings>("", std::string(kSettingsName));
   SwitchSettings settings;
-  if (given != nullptr) settings.maglev_seed = given->maglev_seed;
+  if (given != nullptr) {
+    settings.maglev_seed = given->maglev_seed;
+    settings.ignored_pod_labels = given->ignored_pod_labels;
+  }
   settings.gateway_ipv4 = FreeAddress("169.254.0.1", taken);
   settings.gateway_ipv6 = FreeAddress("fe80::1", taken);
   result.Upsert(

@@ -158,6 +158,7 @@ void AddSettings(const v1::Settings& settings, Json& object) {
     spec["icmpErrorsPerSecondPerPort"] = settings.icmp_errors_per_second_port();
   }
   Set(spec, "maglevSeed", settings.maglev_seed());
+  SetList(spec, "ignoredPodLabels", settings.ignored_pod_labels());
   object["spec"] = spec;
 }
 

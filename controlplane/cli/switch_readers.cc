@@ -76,6 +76,9 @@ void ReadSettings(MappingReader& object, v1::Settings& settings) {
     if (auto number = spec.Number("maglevSeed")) {
       settings.set_maglev_seed(*number);
     }
+    for (std::string& text : spec.TextList("ignoredPodLabels")) {
+      settings.add_ignored_pod_labels(std::move(text));
+    }
     spec.Finish();
   });
 }

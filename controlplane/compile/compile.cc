@@ -47,7 +47,8 @@ SharedBytes RecordsOf(const std::vector<CompiledPort>& ports) {
 
 class Compilation {
  public:
-  // REQUIRES: `previous` is of the same node, or nullptr.
+  // REQUIRES: `previous` is of the same node and ignores the same labels, or
+  // is nullptr.
   Compilation(const DesiredState& desired, const CompileOptions& options,
               const PortNumbering& numbering, const CompiledState* previous)
       : desired_(desired),
@@ -348,7 +349,8 @@ absl::StatusOr<CompiledState> Compile(const DesiredState& desired,
                                       const CompiledState* previous) {
   if (previous != nullptr &&
       (previous->cache == nullptr ||
-       previous->cache->node_name != options.node_name)) {
+       previous->cache->node_name != options.node_name ||
+       previous->cache->pods.filter() != LabelFilter::Of(desired))) {
     previous = nullptr;
   }
   IdentityAllocator next_identities = identities;

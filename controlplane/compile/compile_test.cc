@@ -95,6 +95,58 @@ TEST_F(CompileTest, PodsAreBoundWithTheirPortAndIdentity) {
   EXPECT_EQ(far.endpoint, kNoEndpoint);
 }
 
+TEST_F(CompileTest, IgnoredLabelsMakeNoIdentity) {
+  auto identity = [](const CompiledTables& tables, const char* address) {
+    return tables.BindingOf(TestAddress(address)).identity;
+  };
+  const SwitchSettings ignoring{
+      .ignored_pod_labels = {"hash", "example.com/*"}};
+  cluster_.AddPod("demo", "a", {{"role", "a"}, {"hash", "1"}}, {"10.0.0.10"});
+  cluster_.AddPod("demo", "b",
+                  {{"role", "a"}, {"hash", "2"}, {"example.com/x", "y"}},
+                  {"fd00::11"});
+  cluster_.AddPod("demo", "c", {{"role", "a"}, {"hash2", "1"}}, {"10.0.0.12"});
+  cluster_.AddPolicy(
+      "demo", "p",
+      {.pod_selector = Select({{"role", "a"}}),
+       .ingress = {{.peers = {{.pod_selector = Select({{"hash2", "1"}})}}}}});
+  CompiledTables before = *cluster_.Compile();
+  EXPECT_NE(identity(before, "10.0.0.10"), identity(before, "fd00::11"));
+
+  cluster_.Add("", std::string(kSettingsName), ignoring);
+  CompiledTables after = *cluster_.Compile();
+  EXPECT_TRUE(after.state().all_changed);
+  EXPECT_EQ(identity(after, "10.0.0.10"), identity(after, "fd00::11"));
+  EXPECT_NE(identity(after, "10.0.0.10"), identity(after, "10.0.0.12"));
+  EXPECT_TRUE(after.Judge({"10.0.0.12", "10.0.0.10"}).allowed);
+  EXPECT_FALSE(after.Judge({"10.0.0.10", "10.0.0.12"}).allowed);
+
+  // A pod that changes in an ignored label only stays who it is.
+  cluster_.AddPod("demo", "a", {{"role", "a"}, {"hash", "3"}}, {"10.0.0.10"});
+  EXPECT_EQ(identity(*cluster_.Compile(), "10.0.0.10"),
+            identity(after, "10.0.0.10"));
+}
+
+TEST_F(CompileTest, APolicyThatSelectsByAnIgnoredLabelIsRefused) {
+  const Labels ignored = {{"example.com/x", "y"}};
+  cluster_.AddPolicy(
+      "demo", "p",
+      {.ingress = {{}, {.peers = {{.pod_selector = Select(ignored)}}}}});
+  EXPECT_EQ(Error(), "");
+  cluster_.Add("", std::string(kSettingsName),
+               SwitchSettings{.ignored_pod_labels = {"example.com/*"}});
+  EXPECT_EQ(Error(),
+            "demo/p, ingress rule 2: selects pods by the label "
+            "\"example.com/x\", which is among ignored_pod_labels of the "
+            "Settings");
+  cluster_.AddPolicy("demo", "p", {.pod_selector = Select(ignored)});
+  EXPECT_THAT(Error(), HasSubstr("demo/p: selects pods by the label"));
+  cluster_.AddPolicy(
+      "demo", "p",
+      {.ingress = {{.peers = {{.namespace_selector = Select(ignored)}}}}});
+  EXPECT_EQ(Error(), "") << "namespaces' labels all count";
+}
+
 TEST_F(CompileTest, TheNodeIsTheHost) {
   cluster_.AddPort(
       "host", {.kind = PortResourceKind::kHost, .interface_name = "vswitch0"});

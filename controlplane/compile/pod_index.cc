@@ -39,10 +39,12 @@ std::string ServiceAccountOf(const Pod& pod) {
 
 // Begins with the namespace.  Labels and names have no control characters, so
 // the key is unambiguous.
-std::string KeyOf(const Metadata& metadata, const Pod& pod) {
+std::string KeyOf(const Metadata& metadata, const Pod& pod,
+                  const LabelFilter& filter) {
   std::string key =
       absl::StrCat(metadata.ns, "\n", ServiceAccountOf(pod), "\n");
   for (const auto& [name, value] : metadata.labels) {
+    if (filter.Ignores(name)) continue;
     absl::StrAppend(&key, name, "=", value, "\n");
   }
   for (const ContainerPort& port : NamedPorts(pod)) {
@@ -62,6 +64,7 @@ bool OwnsAddresses(const Pod& pod) {
 absl::Status PodIndex::Update(const DesiredState& desired,
                               const ObjectChanges& changes, int64_t now_s,
                               IdentityAllocator& allocator) {
+  filter_ = LabelFilter::Of(desired);
   for (const ObjectChange& change : changes.Of<Namespace>()) {
     UpdateNamespace(change.metadata().name, desired);
   }
@@ -74,7 +77,7 @@ absl::Status PodIndex::Update(const DesiredState& desired,
   for (const ObjectChange& change : changes.Of<Pod>()) {
     const Pod* pod = SpecOf<Pod>(change.before);
     if (pod == nullptr || !OwnsAddresses(*pod)) continue;
-    std::string key = KeyOf(change.before->metadata, *pod);
+    std::string key = KeyOf(change.before->metadata, *pod, filter_);
     Counted counted = *by_key_.Find(key);
     if (--counted.pod_count != 0) {
       by_key_.Insert(std::move(key), std::move(counted));
@@ -91,7 +94,7 @@ absl::Status PodIndex::AddPod(const DesiredState& desired, const Object& object,
                               IdentityAllocator& allocator) {
   const Metadata& metadata = object.metadata;
   const Pod& pod = std::get<Pod>(object.spec);
-  std::string key = KeyOf(metadata, pod);
+  std::string key = KeyOf(metadata, pod, filter_);
   Counted counted;
   if (const Counted* found = by_key_.Find(key)) {
     counted = *found;
@@ -102,7 +105,7 @@ absl::Status PodIndex::AddPod(const DesiredState& desired, const Object& object,
                     .ns = metadata.ns,
                     .namespace_labels = LabelsOfNamespace(metadata.ns, desired),
                     .service_account = ServiceAccountOf(pod),
-                    .labels = metadata.labels,
+                    .labels = filter_.Kept(metadata.labels),
                     .named_ports = NamedPorts(pod)});
     identities_.Insert(id, counted.identity);
   }
@@ -155,7 +158,7 @@ const PodIdentity* PodIndex::Find(IdentityId id) const {
 const PodIdentity* PodIndex::IdentityOf(const Metadata& metadata,
                                         const Pod& pod) const {
   if (!OwnsAddresses(pod)) return nullptr;
-  const Counted* found = by_key_.Find(KeyOf(metadata, pod));
+  const Counted* found = by_key_.Find(KeyOf(metadata, pod, filter_));
   return found == nullptr ? nullptr : found->identity.get();
 }
 

@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controlplane/compile/identity_allocator.h"
+#include "controlplane/compile/label_filter.h"
 #include "controlplane/compile/object_changes.h"
 #include "controlplane/model/desired_state.h"
 #include "controlplane/model/persistent_map.h"
@@ -41,8 +42,8 @@ struct PodIdentity {
   IdentityId id;
   std::string ns;
   std::shared_ptr<const Labels> namespace_labels;  // never nullptr
-  std::string service_account;  // "default" if the pod names none
-  Labels labels;
+  std::string service_account;             // "default" if the pod names none
+  Labels labels;                           // those that count
   std::vector<ContainerPort> named_ports;  // by name and protocol, each once
 };
 
@@ -63,7 +64,8 @@ class PodIndex {
 
   // Takes `changes`, which led to `desired`, over.  Numbers of identities
   // without pods are released.  O(changes * log n), and what a namespace's
-  // changed labels concern.
+  // changed labels concern.  REQUIRES: which labels the Settings ignore is what
+  // it was at the first update.
   absl::Status Update(const DesiredState& desired, const ObjectChanges& changes,
                       int64_t now_s, IdentityAllocator& allocator);
 
@@ -80,6 +82,7 @@ class PodIndex {
   // Returns the identity of a pod of this state, nullptr if it owns no
   // addresses; valid until a change.
   const PodIdentity* IdentityOf(const Metadata& metadata, const Pod& pod) const;
+  const LabelFilter& filter() const { return filter_; }
   // Whether pods of the allocator's `key` are there.
   bool HasKey(const std::string& key) const { return by_key_.contains(key); }
 
@@ -96,6 +99,7 @@ class PodIndex {
   std::shared_ptr<const Labels> LabelsOfNamespace(const std::string& ns,
                                                   const DesiredState& desired);
 
+  LabelFilter filter_;
   PersistentMap<std::string, std::shared_ptr<const Labels>> namespaces_;
   PersistentMap<std::string, Counted> by_key_;
   Identities identities_;

@@ -91,6 +91,9 @@ class PolicySetsUpdate {
       ASSIGN_OR_RETURN(
           PolicySources made,
           SourcesOf(metadata, *SpecOf<Policy>(change.after), *state_.pool_));
+      for (const auto& source : made) {
+        RETURN_IF_ERROR(CheckLabels(*source, input_.pods.filter()));
+      }
       added_.insert(added_.end(), made.begin(), made.end());
     }
     return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/status_macros.h"
 
 namespace vswitch {
 namespace {
@@ -27,6 +28,20 @@ bool MeetsValue(const LabelRequirement& requirement, const std::string* value) {
       return value == nullptr;
   }
   return false;
+}
+
+absl::Status CheckTerms(const IdentityPredicate& predicate,
+                        const std::string& where, const LabelFilter& filter) {
+  for (const LabelTerm& term : predicate.terms) {
+    if (term.origin != LabelOrigin::kPod ||
+        !filter.Ignores(term.requirement.key)) {
+      continue;
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": selects pods by the label \"", term.requirement.key,
+        "\", which is among ignored_pod_labels of the Settings"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -140,6 +155,25 @@ void AddTerms(LabelOrigin origin, const LabelSelector& selector,
 void AddNamespaceName(const std::string& ns, IdentityPredicate& predicate) {
   predicate.terms.push_back(
       {LabelOrigin::kNamespaceName, {.key = "namespace", .values = {ns}}});
+}
+
+absl::Status CheckLabels(const PolicySource& source,
+                         const LabelFilter& filter) {
+  if (filter.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckTerms(source.subject, source.Name(), filter));
+  for (const SourceDirection* direction : {&source.ingress, &source.egress}) {
+    for (const SourceRule& rule : direction->rules) {
+      if (rule.peers == nullptr) continue;
+      for (const IdentityPredicate& pods : rule.peers->pods) {
+        RETURN_IF_ERROR(
+            CheckTerms(pods,
+                       absl::StrCat(source.Name(), ", ", ToString(rule.section),
+                                    " rule ", rule.index),
+                       filter));
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace vswitch

@@ -27,6 +27,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "controlplane/compile/label_filter.h"
 #include "controlplane/compile/pod_index.h"
 #include "controlplane/model/labels.h"
 #include "controlplane/model/policy_objects.h"
@@ -192,6 +194,10 @@ struct PolicySource {
 };
 
 using PolicySources = std::vector<std::shared_ptr<const PolicySource>>;
+
+// INVALID_ARGUMENT, naming policy, rule and label, if `source` selects pods by
+// a label that `filter` ignores: it would match nobody, and nobody would know.
+absl::Status CheckLabels(const PolicySource& source, const LabelFilter& filter);
 
 }  // namespace vswitch
 

@@ -194,6 +194,7 @@ struct SwitchSettings {
   uint32_t icmp_errors_per_second = 1000;
   uint32_t icmp_errors_per_second_port = 100;
   uint64_t maglev_seed = 0;
+  std::vector<std::string> ignored_pod_labels;  // keys, or "prefix*"
 };
 inline constexpr absl::string_view kSettingsName = "default";
 

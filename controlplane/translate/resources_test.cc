@@ -159,6 +159,13 @@ const BadCase kBadCases[] = {
     {"gateway_family",
      "metadata { name: 'default' } settings { gateway_ipv4: 'fd00::1' }",
      "settings.gateway_ipv4"},
+    {"ignored_everything",
+     "metadata { name: 'default' } settings { ignored_pod_labels: 'a' "
+     "ignored_pod_labels: '*' }",
+     "settings.ignored_pod_labels[1]"},
+    {"ignored_no_key",
+     "metadata { name: 'default' } settings { ignored_pod_labels: 'a*b' }",
+     "settings.ignored_pod_labels[0]"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BadResourceTest, testing::ValuesIn(kBadCases),
@@ -274,7 +281,8 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
       "metadata { name: 'up' } port { kind: PORT_KIND_UPLINK "
       "driver: PORT_DRIVER_DPDK device: 'net_null0' routes: '::/0' }",
       "metadata { name: 'default' } settings { gateway_ipv6: 'fd00::1' "
-      "icmp_errors_per_second: 0 timeout_profile: TIMEOUT_PROFILE_RFC }",
+      "icmp_errors_per_second: 0 timeout_profile: TIMEOUT_PROFILE_RFC "
+      "ignored_pod_labels: 'example.com/*' }",
   };
   for (const std::string& text : resources) {
     absl::StatusOr<Object> object = ToModel(Parse(text));

@@ -1,8 +1,12 @@
 // The specifications of all kinds but NetworkPolicy.
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "controlplane/translate/to_model_internal.h"
 
 namespace vswitch {
@@ -287,6 +291,32 @@ Port ReadPort(FieldReader& reader, const FieldPath& path,
   return port;
 }
 
+void ReadIgnoredLabels(FieldReader& reader, const FieldPath& path,
+                       const v1::Settings& message, SwitchSettings& settings) {
+  constexpr int kMost = 64;
+  constexpr size_t kMostBytes = 253 + 1 + 63;  // of a key
+  if (message.ignored_pod_labels_size() > kMost) {
+    reader.AddFault({&path, "ignored_pod_labels"},
+                    absl::StrCat("has ", message.ignored_pod_labels_size(),
+                                 " entries; at most ", kMost));
+    return;
+  }
+  for (int i = 0; i < message.ignored_pod_labels_size(); ++i) {
+    absl::string_view key = message.ignored_pod_labels(i);
+    absl::ConsumeSuffix(&key, "*");
+    const bool is_key =
+        std::all_of(key.begin(), key.end(), [](unsigned char c) {
+          return absl::ascii_isalnum(c) || absl::StrContains("-_./", c);
+        });
+    if (key.empty() || key.size() > kMostBytes || !is_key) {
+      reader.AddFault({&path, "ignored_pod_labels", i},
+                      "must be a label's key, or the beginning of one with a "
+                      "* behind");
+    }
+    settings.ignored_pod_labels.push_back(message.ignored_pod_labels(i));
+  }
+}
+
 SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
                             const v1::Settings& message) {
   SwitchSettings settings;
@@ -319,6 +349,7 @@ SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
         message.icmp_errors_per_second_port();
   }
   settings.maglev_seed = message.maglev_seed();
+  ReadIgnoredLabels(reader, path, message, settings);
   return settings;
 }
 

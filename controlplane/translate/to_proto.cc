@@ -110,6 +110,9 @@ void Fill(const SwitchSettings& settings, v1::Settings* out) {
   out->set_icmp_errors_per_second(settings.icmp_errors_per_second);
   out->set_icmp_errors_per_second_port(settings.icmp_errors_per_second_port);
   out->set_maglev_seed(settings.maglev_seed);
+  for (const std::string& label : settings.ignored_pod_labels) {
+    out->add_ignored_pod_labels(label);
+  }
 }
 
 // The message of `out` that holds a specification of each type.
