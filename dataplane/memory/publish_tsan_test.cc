@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "dataplane/memory/segment.h"
 #include "dataplane/memory/table_memory.h"
 #include "dataplane/memory/worker_memory.h"
@@ -33,6 +35,29 @@ uint32_t IdentityOf(uint32_t number, Generation generation) {
   return static_cast<uint32_t>(256 + (generation + number) % 1000);
 }
 
+// Piece `number` of `generation`; each changes more seldom than the one before,
+// so that generations share the later ones.
+constexpr uint32_t kPieces = 8;
+std::string PieceOf(uint32_t number, Generation generation) {
+  const Generation version = generation / (number + 1);
+  return std::string(64 * (1 + (version + number) % 3),
+                     static_cast<char>((version * 7 + number) % 251));
+}
+
+// Those of `generation`, out of those of the one before.
+void RenewPieces(Generation generation, std::vector<TablePiece>& pieces) {
+  pieces.resize(kPieces);
+  for (uint32_t number = 0; number < kPieces; ++number) {
+    std::string bytes = PieceOf(number, generation);
+    // What is equal is now and then another object: found by its content.
+    const bool keep = pieces[number] != nullptr && *pieces[number] == bytes &&
+                      generation % 5 != 0;
+    if (!keep) {
+      pieces[number] = std::make_shared<const std::string>(std::move(bytes));
+    }
+  }
+}
+
 class PublishTsanTest : public testing::Test {
  protected:
   PublishTsanTest()
@@ -50,11 +75,13 @@ class PublishTsanTest : public testing::Test {
   void ControlPlane() {
     TableMemoryWriter writer = *TableMemoryWriter::Attach(tables_.writable());
     const WorkerMemoryView view = *WorkerMemoryView::Attach(workers_.bytes());
+    std::vector<TablePiece> pieces;
     for (Generation next = 1; next <= kGenerations; ++next) {
       writer.identities().BeginGeneration(next, next - 1);
       const std::string blob(64 + next % 300, static_cast<char>(next % 251));
       const absl::string_view blobs[] = {blob};
-      const absl::StatusOr<StagedRoot> staged = writer.Stage(blobs);
+      RenewPieces(next, pieces);
+      const absl::StatusOr<StagedRoot> staged = writer.Stage(blobs, pieces);
       ASSERT_TRUE(staged.ok()) << staged.status();
       for (uint32_t number = 0; number < kAddresses; ++number) {
         const uint32_t identity = IdentityOf(number, next);
@@ -78,6 +105,13 @@ class PublishTsanTest : public testing::Test {
     ASSERT_EQ(root->blobs[0].size(), 64 + current % 300);
     for (std::byte byte : root->blobs[0]) {
       ASSERT_EQ(byte, static_cast<std::byte>(current % 251));
+    }
+    ASSERT_EQ(root->pieces.size(), kPieces);
+    for (uint32_t number = 0; number < kPieces; ++number) {
+      const std::span<const std::byte> bytes = root->pieces.Piece(number);
+      ASSERT_EQ(absl::string_view(reinterpret_cast<const char*>(bytes.data()),
+                                  bytes.size()),
+                PieceOf(number, current));
     }
     for (uint32_t number = 0; number < kAddresses; ++number) {
       const std::optional<HostBinding> binding =
@@ -115,7 +149,7 @@ class PublishTsanTest : public testing::Test {
   }
 
   static inline const TableMemoryOptions kTableOptions{
-      .identity_capacity = 64, .heap_bytes = 16384, .secret = {{1, 2}}};
+      .identity_capacity = 64, .heap_bytes = 65536, .secret = {{1, 2}}};
   Segment tables_;
   Segment workers_;
 };
