@@ -1,0 +1,62 @@
+// System calls and readers of /proc.
+
+#include "bench/pipeline/machine.h"
+
+#include <malloc.h>
+#include <sched.h>
+
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace vswitch {
+namespace {
+
+constexpr double kMib = 1 << 20;
+constexpr double kMsPerTick = 10;  // USER_HZ is 100
+constexpr int kStealColumn = 8;    // after the name
+
+}  // namespace
+
+absl::Status PinThread(uint32_t cpu) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(cpu, &cpus);
+  if (sched_setaffinity(0, sizeof(cpus), &cpus) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot run on core ", cpu));
+}
+
+double StolenMs(uint32_t cpu) {
+  std::ifstream file("/proc/stat");
+  const std::string name = absl::StrCat("cpu", cpu);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string word;
+    words >> word;
+    if (word != name) continue;
+    double value = 0;
+    for (int i = 0; i < kStealColumn; ++i) words >> value;
+    return value * kMsPerTick;
+  }
+  return 0;
+}
+
+MemoryUse MeasureMemory() {
+  MemoryUse use;
+  const struct mallinfo2 info = mallinfo2();
+  use.heap_mib = static_cast<double>(info.uordblks + info.hblkhd) / kMib;
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double kib = 0;
+    words >> name >> kib;
+    if (name == "RssAnon:") use.resident_mib = kib / 1024;
+  }
+  return use;
+}
+
+}  // namespace vswitch

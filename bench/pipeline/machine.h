@@ -1,0 +1,32 @@
+// bench/pipeline/machine.h
+//
+// The machine: cores to run on, time that the hypervisor took, memory in use.
+//
+// Any thread.
+
+#ifndef VSWITCH_BENCH_PIPELINE_MACHINE_H_
+#define VSWITCH_BENCH_PIPELINE_MACHINE_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace vswitch {
+
+// Lets the calling thread run on `cpu` alone.
+absl::Status PinThread(uint32_t cpu);
+
+// Returns how long `cpu` was not ours since the machine started, in ms; a
+// multiple of 10 (proc(5), "steal").
+double StolenMs(uint32_t cpu);
+
+// Memory of this process without the shared segments.
+struct MemoryUse {
+  double heap_mib = 0;      // allocated and not freed (mallinfo2)
+  double resident_mib = 0;  // RssAnon of /proc/self/status
+};
+MemoryUse MeasureMemory();
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_BENCH_PIPELINE_MACHINE_H_
