@@ -7,12 +7,28 @@
 #include <string>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "controlplane/compile/compile.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/policy/policy_set_builder.h"
 
 namespace vswitch {
 namespace {
+
+// A set as a key: its hash was found when it was made, so that a change of one
+// set does not read the bytes of all.
+struct SetContent {
+  const SubjectSet* set;
+
+  friend bool operator==(const SetContent& a, const SetContent& b) {
+    return a.set->content_hash == b.set->content_hash && a.set->Equals(*b.set);
+  }
+};
+struct SetContentHash {
+  size_t operator()(const SetContent& content) const {
+    return content.set->content_hash;
+  }
+};
 
 class EndpointCompiler {
  public:
@@ -63,7 +79,7 @@ class EndpointCompiler {
     record.is_init = 1;
     record.identity = kIdentityInit;
     record.shadow_ingress = record.shadow_egress = kNoPolicySet;
-    static const auto& closed = *new absl::StatusOr<SharedSet>(Closed());
+    static const auto& closed = *new absl::StatusOr<SubjectSet>(Closed());
     RETURN_IF_ERROR(closed.status());
     record.ingress = record.egress = NumberOf(*closed);
     return absl::OkStatus();
@@ -93,34 +109,33 @@ class EndpointCompiler {
         IdentityPolicies& policies = it->second[SetIndexOf(direction, kind)];
         if (!set.exists()) continue;
         policies.sources = set.sources;
-        policies.set = NumberOf(set.bytes);
+        policies.set = NumberOf(set);
       }
     }
     return &it->second;
   }
 
-  using SharedSet = std::shared_ptr<const std::string>;
-
-  static absl::StatusOr<SharedSet> Closed() {
+  static absl::StatusOr<SubjectSet> Closed() {
     ASSIGN_OR_RETURN(std::string bytes, BuildPolicySet({}));
-    return std::make_shared<const std::string>(std::move(bytes));
+    const size_t hash = absl::HashOf(bytes);
+    return SubjectSet{
+        .bytes = std::make_shared<const std::string>(std::move(bytes)),
+        .content_hash = hash};
   }
 
-  // Equal sets have one number; most equal ones are the same.
-  PolicySetId NumberOf(const SharedSet& set) {
-    auto [known, is_new] = by_pointer_.try_emplace(set.get());
-    if (!is_new) return known->second;
+  // Equal sets have one number.  `set` outlives the compilation.
+  PolicySetId NumberOf(const SubjectSet& set) {
     auto [it, inserted] = by_content_.try_emplace(
-        *set, PolicySetId{static_cast<uint32_t>(sets_by_number_.size())});
-    if (inserted) sets_by_number_.push_back(set);
-    return known->second = it->second;
+        SetContent{&set},
+        PolicySetId{static_cast<uint32_t>(sets_by_number_.size())});
+    if (inserted) sets_by_number_.push_back(set.bytes);
+    return it->second;
   }
 
   const std::vector<CompiledPort>& ports_;
   const PolicySets::ByIdentity& sets_;
-  std::vector<SharedSet> sets_by_number_;
-  absl::flat_hash_map<const std::string*, PolicySetId> by_pointer_;
-  absl::flat_hash_map<absl::string_view, PolicySetId> by_content_;
+  std::vector<std::shared_ptr<const std::string>> sets_by_number_;
+  absl::flat_hash_map<SetContent, PolicySetId, SetContentHash> by_content_;
   absl::flat_hash_map<IdentityId, AllPolicies> policies_;
 };
 

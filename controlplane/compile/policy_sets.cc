@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/hash/hash.h"
 #include "controlplane/compile/policy_adapters.h"
 #include "controlplane/compile/policy_compiler.h"
 #include "dataplane/base/status_macros.h"
@@ -314,8 +315,10 @@ class PolicySetsUpdate {
           PolicySetSpec spec,
           CompileRecipe(it->first, state_.numbering_, state_.peers_));
       ASSIGN_OR_RETURN(std::string bytes, BuildPolicySet(std::move(spec)));
+      const size_t hash = absl::HashOf(bytes);
       it->second = {std::make_shared<const PolicySources>(it->first.sources),
-                    std::make_shared<const std::string>(std::move(bytes))};
+                    std::make_shared<const std::string>(std::move(bytes)),
+                    hash};
     }
     return it->second;
   }

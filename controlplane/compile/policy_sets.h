@@ -19,6 +19,7 @@
 #ifndef VSWITCH_CONTROLPLANE_COMPILE_POLICY_SETS_H_
 #define VSWITCH_CONTROLPLANE_COMPILE_POLICY_SETS_H_
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,7 @@ namespace vswitch {
 struct SubjectSet {
   std::shared_ptr<const PolicySources> sources;  // strongest first, or nullptr
   std::shared_ptr<const std::string> bytes;      // of BuildPolicySet()
+  size_t content_hash = 0;                       // of `bytes`, in this process
 
   bool exists() const { return bytes != nullptr; }
   // Whether both judge alike.
