@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "controlplane/cli/kinds.h"
 #include "controlplane/cli/manifest_writer.h"
+#include "controlplane/translate/resources.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -169,6 +170,22 @@ TEST(ManifestTest, ReadsANetworkPolicyWhole) {
       << got.DebugString();
 }
 
+TEST(ManifestTest, APolicyWithoutAPodSelectorIsAboutEveryPod) {
+  for (const char* spec :
+       {"{policyTypes: [Ingress]}", "{podSelector: , policyTypes: [Ingress]}",
+        "{podSelector: {}, policyTypes: [Ingress]}"}) {
+    const v1::Resource got = ReadOne(
+        absl::StrCat("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                     "metadata: {name: p, namespace: demo}\nspec: ",
+                     spec, "\n"));
+    const absl::StatusOr<Object> object = ToModel(got);
+    ASSERT_TRUE(object.ok()) << object.status();
+    const auto& policy = std::get<NetworkPolicy>(object->spec);
+    EXPECT_EQ(policy.pod_selector, LabelSelector{}) << spec;
+    EXPECT_TRUE(policy.isolates_ingress) << spec;
+  }
+}
+
 TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
   ManifestReader reader("default");
   reader.Read("all.yaml", kEverything);
@@ -323,8 +340,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Policy("  podSelector:\n    matchExpressions:\n"
                            "    - {key: a, operator: Exists, values: [b]}\n"),
                     "values: must be empty"},
-        RefusedCase{"NoPodSelector", Policy("  ingress: []\n"),
-                    "spec.podSelector: is missing"},
         RefusedCase{"EmptyPeer",
                     Policy("  podSelector: {}\n  ingress: [{from: [{}]}]\n"),
                     "spec.ingress[0].from[0]: must have podSelector"},

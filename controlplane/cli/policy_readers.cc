@@ -190,9 +190,7 @@ void ReadNetworkPolicy(MappingReader& object, v1::NetworkPolicy& policy) {
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
     ReadContext& context = object.context();
     MappingReader spec(node, path, context);
-    // Kubernetes demands it: without it a policy would isolate everything by
-    // omission.
-    spec.Require("podSelector");
+    // Kubernetes: a missing one is the same as an empty one, every pod.
     if (const YamlNode* selector = spec.Child("podSelector")) {
       ReadLabelSelector(*selector, spec.PathOf("podSelector"), context,
                         *policy.mutable_pod_selector());
