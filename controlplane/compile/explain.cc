@@ -78,7 +78,9 @@ std::string DeniedSummary(const Explanation& explanation, DropReason drop) {
   } else if (!explanation.ingress.allowed) {
     side = &explanation.ingress;
   }
-  if (drop != DropReason::kPolicyDenied || side == nullptr) {
+  const bool is_policy =
+      drop == DropReason::kPolicyDenied || drop == DropReason::kPolicyDenyRule;
+  if (!is_policy || side == nullptr) {
     return absl::StrCat(summary, ", ", GetDropReasonInfo(drop).text);
   }
   if (!side->decided_by.empty()) {

@@ -6,7 +6,7 @@
 //   allowed by demo/backend-from-frontend
 //   denied: POLICY_DENIED, isolated by demo/backend-from-frontend; nearest rule
 //   wants role=frontend
-//   denied: POLICY_DENIED, denied by ClusterNetworkPolicy/x rule 2 (Deny) in
+//   denied: POLICY_DENY_RULE, denied by ClusterNetworkPolicy/x rule 2 (Deny) in
 //   tier Admin
 //
 // The verdict itself is the judge's; this only asks the policy table of the

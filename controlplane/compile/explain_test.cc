@@ -51,7 +51,13 @@ class ExplainTest : public testing::TestWithParam<bool> {
     judged.flow.destination_port = Be16::FromHost(port);
     judged.source = tables.BindingOf(judged.flow.source).identity;
     judged.destination = tables.BindingOf(judged.flow.destination).identity;
-    if (!tables.Judge(flow).allowed) judged.drop = DropReason::kPolicyDenied;
+    const auto verdict = tables.Judge(flow);
+    if (!verdict.allowed) {
+      const PolicyVerdict& denial =
+          verdict.egress.allowed ? verdict.ingress : verdict.egress;
+      judged.drop = denial.rule == kNoRule ? DropReason::kPolicyDenied
+                                           : DropReason::kPolicyDenyRule;
+    }
     return ExplainVerdict(tables.state(), cluster_.state(), judged);
   }
 
@@ -155,7 +161,7 @@ TEST_P(ExplainTest, NamesTheRuleThatDeniesAndItsTier) {
                       {.action = RuleAction::kDeny, .peers = {every_pod}},
                       {.action = RuleAction::kAllow, .peers = {every_pod}}}});
   EXPECT_EQ(Explain(12, 11, 80).summary,
-            "denied: POLICY_DENIED, denied by ClusterNetworkPolicy/x rule 2 "
+            "denied: POLICY_DENY_RULE, denied by ClusterNetworkPolicy/x rule 2 "
             "(Deny) in tier Admin; rule 1 of ClusterNetworkPolicy/x would have "
             "matched on TCP 8443");
   Explanation allowed = Explain(12, 11, 8443);
@@ -175,7 +181,7 @@ TEST_P(ExplainTest, NamesTheSectionOfACiliumRule) {
                                            CiliumEntity::kCluster}}}}}});
   Explanation denied = Explain(10, 11, 80);
   EXPECT_EQ(denied.summary,
-            "denied: POLICY_DENIED, denied by CiliumNetworkPolicy/demo/no "
+            "denied: POLICY_DENY_RULE, denied by CiliumNetworkPolicy/demo/no "
             "ingressDeny rule 1 (Deny) in tier NetworkPolicy");
   EXPECT_THAT(
       denied.ingress.isolating,
@@ -195,7 +201,7 @@ TEST_P(ExplainTest, ListsAllPoliciesThatHaveASay) {
                                             "demo/backend-from-frontend"));
   EXPECT_THAT(ingress.isolating, ElementsAre("demo/backend-from-frontend"));
   EXPECT_EQ(Explain(10, 12, 80).summary,
-            "denied: POLICY_DENIED, denied by ClusterNetworkPolicy/x rule 1 "
+            "denied: POLICY_DENY_RULE, denied by ClusterNetworkPolicy/x rule 1 "
             "(Deny) in tier Baseline");
 }
 
