@@ -7,6 +7,7 @@
 
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/packet/packet.h"
+#include "dataplane/pipeline/flow_keys.h"
 
 namespace vswitch {
 namespace {
@@ -26,7 +27,7 @@ void FillEvent(const PipelineContext& context, const Burst& burst,
   event.rule = meta.rule;
   event.source_identity = meta.source_identity;
   event.destination_identity = meta.destination_identity;
-  event.key = meta.key;
+  event.key = ConnectionKey(meta);
   event.packet_bytes = PacketBytes(packet);
   event.captured_bytes =
       static_cast<uint16_t>(std::min(PacketBytes(packet), kEventPacketBytes));

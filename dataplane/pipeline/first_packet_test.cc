@@ -187,6 +187,18 @@ TEST_P(FirstPacketTest, DropRecordSaysWhoWhyAndWhat) {
   EXPECT_FALSE(world_.offline().PopDropRecord(event));
 }
 
+// As the connection is known and as policy was asked: identifier and type.
+TEST_P(FirstPacketTest, DropRecordOfAPingHasIdentifierAndType) {
+  world_.Receive("client",
+                 Packet("client", "guarded",
+                        is_ipv4() ? "/ icmp id=77" : "/ icmp6 id=77"));
+  Event event{};
+  ASSERT_TRUE(world_.offline().PopDropRecord(event));
+  EXPECT_EQ(event.reason, DropReason::kPolicyDenied);
+  EXPECT_EQ(event.key.source_port, Be16::FromHost(77));
+  EXPECT_EQ(event.key.destination_port, Be16::FromHost(is_ipv4() ? 8 : 128));
+}
+
 TEST_P(FirstPacketTest, DropRecordsAreSampled) {
   const std::string packet =
       Packet("client", "guarded", "/ tcp dport=81 flags=S");

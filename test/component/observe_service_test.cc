@@ -254,6 +254,25 @@ TEST_P(ObserveServiceTest, ExplainShowsWhatTheDataplaneJudged) {
   EXPECT_EQ(response.generation(), tables().CurrentGeneration());
 }
 
+// Of a ping the ports are the identifier and the question's type.
+TEST_P(ObserveServiceTest, ExplainShowsIdentifierAndTypeOfAPing) {
+  FlowKey asked;
+  dataplane().SetExplain(
+      [&](const Command& command, Reply&) { asked = command.key; });
+  v1::ExplainResponse response;
+  grpc::Status status =
+      Explain(absl::StrCat("source { address: '", GetParam().web,
+                           "' } destination { address: '", GetParam().db,
+                           "' } protocol: 1"),
+              &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const bool ipv4 = GetParam().prefix == "/32";
+  EXPECT_EQ(response.flow().protocol_name(), ipv4 ? "ICMP" : "ICMPv6");
+  EXPECT_EQ(response.flow().source_port(), 1u);
+  EXPECT_EQ(response.flow().destination_port(), ipv4 ? 8u : 128u);
+  EXPECT_EQ(asked.destination_port.ToHost(), ipv4 ? 8 : 128);
+}
+
 TEST_P(ObserveServiceTest, ExplainFollowsAServiceToItsBackEnd) {
   dataplane().SetExplain([&](const Command& command, Reply& reply) {
     reply.translated = 1;
