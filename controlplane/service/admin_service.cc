@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 #include "dataplane/stats/balance.h"
 
 namespace vswitch {
@@ -62,8 +63,11 @@ void Add(const std::string& name, uint64_t used, uint64_t capacity,
 }  // namespace
 
 grpc::Status AdminServiceImpl::GetStatus(grpc::ServerContext*,
-                                         const v1::GetStatusRequest*,
+                                         const v1::GetStatusRequest* request,
                                          v1::GetStatusResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
   response->set_version(context_.version);
   response->set_node_name(snapshot->node_name);
@@ -142,6 +146,9 @@ void AdminServiceImpl::FillUsage(const Snapshot& snapshot,
 grpc::Status AdminServiceImpl::CheckBalance(
     grpc::ServerContext* call, const v1::CheckBalanceRequest* request,
     v1::CheckBalanceResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   uint32_t attempts =
       request->attempts() == 0 ? kDefaultAttempts : request->attempts();
   attempts = std::min(attempts, kMaxAttempts);
@@ -173,6 +180,9 @@ grpc::Status AdminServiceImpl::CheckBalance(
 grpc::Status AdminServiceImpl::Restart(grpc::ServerContext*,
                                        const v1::RestartRequest* request,
                                        v1::RestartResponse*) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   if (request->process() != v1::RestartRequest::PROCESS_DATAPLANE) {
     return ToGrpc(FaultStatus(
         absl::StatusCode::kInvalidArgument,

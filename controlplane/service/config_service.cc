@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 #include "controlplane/translate/resources.h"
 #include "controlplane/translate/transaction.h"
 
@@ -52,14 +53,8 @@ struct Filter {
 };
 
 template <typename Request>
-absl::StatusOr<Filter> ReadFilter(const Request& request) {
-  Filter filter{ToModel(request.kind()), request.namespace_(), std::nullopt};
-  if (!filter.kind && request.kind() != v1::RESOURCE_KIND_UNSPECIFIED) {
-    return FaultStatus(absl::StatusCode::kInvalidArgument,
-                       Fault{std::nullopt, "kind",
-                             absl::StrCat(request.kind(), " is no kind")});
-  }
-  return filter;
+Filter FilterOf(const Request& request) {
+  return {ToModel(request.kind()), request.namespace_(), std::nullopt};
 }
 
 // The differences between two generations as events, deletions first: a client
@@ -123,6 +118,9 @@ grpc::Status ConfigServiceImpl::Apply(grpc::ServerContext* call,
 grpc::Status ConfigServiceImpl::Get(grpc::ServerContext*,
                                     const v1::GetRequest* request,
                                     v1::GetResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   absl::StatusOr<ObjectKey> key = ToModel(request->key());
   if (!key.ok()) return ToGrpc(key.status());
   std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
@@ -138,17 +136,19 @@ grpc::Status ConfigServiceImpl::Get(grpc::ServerContext*,
 grpc::Status ConfigServiceImpl::List(grpc::ServerContext*,
                                      const v1::ListRequest* request,
                                      v1::ListResponse* response) {
-  absl::StatusOr<Filter> filter = ReadFilter(*request);
-  if (!filter.ok()) return ToGrpc(filter.status());
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
+  Filter filter = FilterOf(*request);
   if (request->has_label_selector()) {
     absl::StatusOr<LabelSelector> labels = ToModel(request->label_selector());
     if (!labels.ok()) return ToGrpc(labels.status());
-    filter->labels = *std::move(labels);
+    filter.labels = *std::move(labels);
   }
   std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
   response->set_generation(snapshot->generation);
   for (const auto& [key, object] : snapshot->stored.desired.objects()) {
-    if (filter->Matches(*object)) {
+    if (filter.Matches(*object)) {
       *response->add_resources() = ToProto(*object);
     }
   }
@@ -159,10 +159,12 @@ grpc::Status ConfigServiceImpl::List(grpc::ServerContext*,
 grpc::Status ConfigServiceImpl::Watch(
     grpc::ServerContext* call, const v1::WatchRequest* request,
     grpc::ServerWriter<v1::WatchEvent>* writer) {
-  absl::StatusOr<Filter> filter = ReadFilter(*request);
-  if (!filter.ok()) return ToGrpc(filter.status());
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
+  Filter filter = FilterOf(*request);
   std::shared_ptr<const Snapshot> seen = context_.plane.snapshot();
-  for (const v1::WatchEvent& event : Difference({}, *seen, *filter)) {
+  for (const v1::WatchEvent& event : Difference({}, *seen, filter)) {
     if (!writer->Write(event)) return grpc::Status::CANCELLED;
   }
   v1::WatchEvent synced;
@@ -174,7 +176,7 @@ grpc::Status ConfigServiceImpl::Watch(
         seen->generation, absl::Now() + kWatchPause);
     if (later->generation == seen->generation) continue;
     for (const v1::WatchEvent& event :
-         Difference(seen->stored.desired, *later, *filter)) {
+         Difference(seen->stored.desired, *later, filter)) {
       if (!writer->Write(event)) return grpc::Status::CANCELLED;
     }
     seen = std::move(later);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "controlplane/service/observe_service.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 
 namespace vswitch {
 namespace {
@@ -127,6 +128,9 @@ v1::Connection Describe(const ConnectionInfo& info, const Names& names,
 grpc::Status ObserveServiceImpl::ListConnections(
     grpc::ServerContext* call, const v1::ListConnectionsRequest* request,
     grpc::ServerWriter<v1::ListConnectionsResponse>* writer) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Names> names = CurrentNames();
   absl::StatusOr<Filter> filter =
       ReadFilter(request->filter(), names->snapshot().stored.desired);
@@ -151,6 +155,9 @@ grpc::Status ObserveServiceImpl::ListConnections(
 grpc::Status ObserveServiceImpl::FlushConnections(
     grpc::ServerContext*, const v1::FlushConnectionsRequest* request,
     v1::FlushConnectionsResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Names> names = CurrentNames();
   absl::StatusOr<Filter> filter =
       ReadFilter(request->filter(), names->snapshot().stored.desired);

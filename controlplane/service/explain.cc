@@ -14,6 +14,7 @@
 #include "controlplane/service/observe_service.h"
 #include "controlplane/service/shadow_verdict.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 #include "dataplane/base/status_macros.h"
 
 namespace vswitch {
@@ -259,6 +260,9 @@ void Fill(const FlowKey& flow, const Reply& reply, const Names& names,
 grpc::Status ObserveServiceImpl::Explain(grpc::ServerContext*,
                                          const v1::ExplainRequest* request,
                                          v1::ExplainResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::shared_ptr<const Names> names = CurrentNames();
     const Snapshot& snapshot = names->snapshot();

@@ -12,6 +12,7 @@
 #include "controlplane/compile/explain.h"
 #include "controlplane/compile/rule_text.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 
 namespace vswitch {
 namespace {
@@ -165,6 +166,9 @@ void AddDrops(const std::string& port, const PortTotals& totals,
 grpc::Status ObserveServiceImpl::GetCounters(
     grpc::ServerContext*, const v1::GetCountersRequest* request,
     v1::GetCountersResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Names> names = CurrentNames();
   absl::StatusOr<std::vector<PortId>> ports =
       SelectPorts(request->ports(), *names, context_.counters);
@@ -183,6 +187,9 @@ grpc::Status ObserveServiceImpl::GetCounters(
 grpc::Status ObserveServiceImpl::GetDrops(grpc::ServerContext*,
                                           const v1::GetDropsRequest* request,
                                           v1::GetDropsResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Names> names = CurrentNames();
   absl::StatusOr<std::vector<PortId>> ports =
       SelectPorts(request->ports(), *names, context_.counters);
@@ -210,6 +217,9 @@ grpc::Status ObserveServiceImpl::GetDrops(grpc::ServerContext*,
 grpc::Status ObserveServiceImpl::WatchDrops(
     grpc::ServerContext* call, const v1::WatchDropsRequest* request,
     grpc::ServerWriter<v1::DropRecord>* writer) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   for (const std::string& reason : request->reasons()) {
     if (!FindDropReason(reason)) {
       return ToGrpc(FaultStatus(

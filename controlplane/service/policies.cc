@@ -10,6 +10,7 @@
 #include "controlplane/service/observe_service.h"
 #include "controlplane/service/policy_list.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 #include "controlplane/translate/resources.h"
 
 namespace vswitch {
@@ -93,6 +94,9 @@ bool IsBy(const v1::ShadowDenial& denial, const std::string& policy) {
 grpc::Status ObserveServiceImpl::ListPolicies(
     grpc::ServerContext*, const v1::ListPoliciesRequest* request,
     v1::ListPoliciesResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   const std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
   const absl::StatusOr<std::vector<ListedPolicy>> policies =
       vswitch::ListPolicies(snapshot->stored.desired, request->name());
@@ -113,6 +117,9 @@ grpc::Status ObserveServiceImpl::ListPolicies(
 grpc::Status ObserveServiceImpl::WaitPolicy(
     grpc::ServerContext* call, const v1::WaitPolicyRequest* request,
     v1::WaitPolicyResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   if (request->name().empty()) {
     return ToGrpc(FaultStatus(absl::StatusCode::kInvalidArgument,
                               Fault{std::nullopt, "name", "must be set"}));
@@ -134,6 +141,9 @@ grpc::Status ObserveServiceImpl::WaitPolicy(
 grpc::Status ObserveServiceImpl::GetShadowDenials(
     grpc::ServerContext*, const v1::GetShadowDenialsRequest* request,
     v1::GetShadowDenialsResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   const std::shared_ptr<const Names> names = CurrentNames();
   std::string wanted;
   if (!request->policy().empty()) {

@@ -11,6 +11,7 @@
 #include "controlplane/compile/resolve.h"
 #include "controlplane/publish/log.h"
 #include "controlplane/translate/errors.h"
+#include "controlplane/translate/field_reader.h"
 #include "controlplane/translate/resources.h"
 
 namespace vswitch {
@@ -121,6 +122,9 @@ v1::PortInfo DescribePort(const ServiceContext& context,
 grpc::Status PortServiceImpl::AddPort(grpc::ServerContext* call,
                                       const v1::AddPortRequest* request,
                                       v1::AddPortResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   v1::ApplyRequest apply;
   *apply.mutable_manager() = request->manager();
   *apply.mutable_upserts() = request->resources();
@@ -202,6 +206,9 @@ bool PortServiceImpl::DataplaneRuns() const {
 grpc::Status PortServiceImpl::DeletePort(grpc::ServerContext* call,
                                          const v1::DeletePortRequest* request,
                                          v1::DeletePortResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   v1::ApplyRequest apply;
   *apply.mutable_manager() = request->manager();
   *apply.mutable_deletes() = request->resources();
@@ -243,8 +250,11 @@ void PortServiceImpl::AwaitClosed(const PortNumber& number,
 }
 
 grpc::Status PortServiceImpl::ListPorts(grpc::ServerContext*,
-                                        const v1::ListPortsRequest*,
+                                        const v1::ListPortsRequest* request,
                                         v1::ListPortsResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
   for (const auto& [name, number] : snapshot->ports.ports()) {
     *response->add_ports() = DescribePort(context_, *snapshot, name);
@@ -255,6 +265,9 @@ grpc::Status PortServiceImpl::ListPorts(grpc::ServerContext*,
 grpc::Status PortServiceImpl::CheckPort(grpc::ServerContext*,
                                         const v1::CheckPortRequest* request,
                                         v1::CheckPortResponse* response) {
+  if (absl::Status known = CheckRequest(*request); !known.ok()) {
+    return ToGrpc(known);
+  }
   std::shared_ptr<const Snapshot> snapshot = context_.plane.snapshot();
   if (snapshot->ports.Find(request->name()) == nullptr) {
     return ToGrpc(PortFault(absl::StatusCode::kNotFound, request->name(),

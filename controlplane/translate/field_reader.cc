@@ -13,6 +13,7 @@ namespace vswitch {
 namespace {
 
 using google::protobuf::FieldDescriptor;
+using google::protobuf::Reflection;
 
 // Faults beyond these are not kept; a client repairs the first ones first.
 constexpr size_t kMaxFaults = 64;
@@ -55,6 +56,18 @@ bool IsLabelName(absl::string_view name) {
     if (!alphanumeric(c) && c != '-' && c != '_' && c != '.') return false;
   }
   return alphanumeric(name.front()) && alphanumeric(name.back());
+}
+
+// How many values a field that is set has.
+int CountOf(const Reflection& reflection,
+            const google::protobuf::Message& message,
+            const FieldDescriptor& field) {
+  return field.is_repeated() ? reflection.FieldSize(message, &field) : 1;
+}
+
+// The index by which a path names value `i` of a field.
+int IndexOf(const FieldDescriptor& field, int i) {
+  return field.is_repeated() ? i : FieldPath::kNoIndex;
 }
 
 }  // namespace
@@ -165,9 +178,9 @@ void FieldReader::CheckLength(const FieldPath& path, const std::string& text,
   }
 }
 
-void FieldReader::CheckKnownFields(const google::protobuf::Message& message,
-                                   const FieldPath* parent) {
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
+void FieldReader::CheckOwnFields(const google::protobuf::Message& message,
+                                 const FieldPath* parent) {
+  const Reflection& reflection = *message.GetReflection();
   const google::protobuf::UnknownFieldSet& unknown =
       reflection.GetUnknownFields(message);
   for (int i = 0; i < unknown.field_count(); ++i) {
@@ -179,30 +192,45 @@ void FieldReader::CheckKnownFields(const google::protobuf::Message& message,
   std::vector<const FieldDescriptor*> fields;
   reflection.ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) {
-    bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-    bool is_enum = field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM;
-    if (field->is_map() || (!is_message && !is_enum)) continue;
-    int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_ENUM) continue;
+    const int count = CountOf(reflection, message, *field);
     for (int i = 0; i < count; ++i) {
-      FieldPath path(parent, field->name(),
-                     field->is_repeated() ? i : FieldPath::kNoIndex);
-      if (is_message) {
-        CheckKnownFields(field->is_repeated()
-                             ? reflection.GetRepeatedMessage(message, field, i)
-                             : reflection.GetMessage(message, field),
-                         &path);
-        continue;
-      }
-      int value = field->is_repeated()
-                      ? reflection.GetRepeatedEnumValue(message, field, i)
-                      : reflection.GetEnumValue(message, field);
-      if (field->enum_type()->FindValueByNumber(value) == nullptr) {
-        AddFault(path,
-                 absl::StrCat(value, " is no ", field->enum_type()->name(),
-                              " known to ", "this version of the switch"));
-      }
+      const int value = field->is_repeated()
+                            ? reflection.GetRepeatedEnumValue(message, field, i)
+                            : reflection.GetEnumValue(message, field);
+      if (field->enum_type()->FindValueByNumber(value) != nullptr) continue;
+      AddFault(FieldPath(parent, field->name(), IndexOf(*field, i)),
+               absl::StrCat(value, " is no ", field->enum_type()->name(),
+                            " known to this version of the switch"));
     }
   }
+}
+
+void FieldReader::CheckKnownFields(const google::protobuf::Message& message,
+                                   const FieldPath* parent) {
+  CheckOwnFields(message, parent);
+  const Reflection& reflection = *message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const bool is_message =
+        field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    if (!is_message || field->is_map()) continue;
+    const int count = CountOf(reflection, message, *field);
+    for (int i = 0; i < count; ++i) {
+      const FieldPath path(parent, field->name(), IndexOf(*field, i));
+      CheckKnownFields(field->is_repeated()
+                           ? reflection.GetRepeatedMessage(message, field, i)
+                           : reflection.GetMessage(message, field),
+                       &path);
+    }
+  }
+}
+
+absl::Status CheckRequest(const google::protobuf::Message& request) {
+  FieldReader reader(std::nullopt);
+  reader.CheckKnownFields(request, nullptr);
+  return reader.status();
 }
 
 }  // namespace vswitch

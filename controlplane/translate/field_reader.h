@@ -46,6 +46,11 @@ class FieldPath {
   int index_;
 };
 
+// Returns INVALID_ARGUMENT if `request` has, at any depth, a field or an
+// enumerator that this program does not know: what it asks for would be done
+// only in part.
+absl::Status CheckRequest(const google::protobuf::Message& request);
+
 class FieldReader {
  public:
   using LabelMap = google::protobuf::Map<std::string, std::string>;
@@ -79,6 +84,9 @@ class FieldReader {
   // depth, and for every enumerator that it does not know.
   void CheckKnownFields(const google::protobuf::Message& message,
                         const FieldPath* parent);
+  // The same for its own fields only, not for those of the messages inside.
+  void CheckOwnFields(const google::protobuf::Message& message,
+                      const FieldPath* parent);
 
  private:
   std::optional<ObjectKey> object_;

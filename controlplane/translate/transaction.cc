@@ -37,21 +37,6 @@ absl::Status AtPlace(const absl::Status& status, absl::string_view list,
   return FaultStatus(status.code(), faults);
 }
 
-// Faults of the request itself: unknown fields beside the resources.
-absl::Status CheckRequest(const v1::ApplyRequest& request) {
-  FieldReader reader(std::nullopt);
-  const google::protobuf::UnknownFieldSet& unknown =
-      request.GetReflection()->GetUnknownFields(request);
-  for (int i = 0; i < unknown.field_count(); ++i) {
-    reader.AddFault(
-        FieldPath(nullptr,
-                  absl::StrCat("field ", unknown.field(i).number(), " of ",
-                               request.GetDescriptor()->name())),
-        "is not known to this version of the switch");
-  }
-  return reader.status();
-}
-
 }  // namespace
 
 absl::StatusOr<Manager> ToModel(const v1::Manager& manager) {
@@ -71,9 +56,10 @@ absl::StatusOr<Manager> ToModel(const v1::Manager& manager) {
 absl::StatusOr<Transaction> ToTransaction(const v1::ApplyRequest& request) {
   Transaction result;
   std::vector<Fault> faults;
-  if (absl::Status status = CheckRequest(request); !status.ok()) {
-    Append(status, faults);
-  }
+  // The resources' own fields are checked where they are read, by name.
+  FieldReader reader(std::nullopt);
+  reader.CheckOwnFields(request, nullptr);
+  Append(reader.status(), faults);
   if (absl::StatusOr<Manager> manager = ToModel(request.manager());
       manager.ok()) {
     result.manager = *std::move(manager);

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/empty.pb.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "google/protobuf/wrappers.pb.h"
@@ -90,6 +91,32 @@ class ServerTest : public ApiTest {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.SerializeAsString();
   }
+
+  // Calls a method that takes one request with a field that nobody knows.
+  grpc::Status CallWithUnknownField(const std::string& method) {
+    using google::protobuf::Empty;
+    Empty request;
+    request.GetReflection()->MutableUnknownFields(&request)->AddVarint(20000,
+                                                                       1);
+    grpc::TemplatedGenericStub<Empty, Empty> stub(channel());
+    grpc::ClientContext call;
+    call.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(5)));
+    grpc::CompletionQueue queue;
+    auto wait = [&queue] {
+      void* tag = nullptr;
+      bool ok = false;
+      EXPECT_TRUE(queue.Next(&tag, &ok));
+    };
+    auto stream = stub.PrepareCall(&call, method, &queue);
+    stream->StartCall(this);
+    wait();
+    stream->WriteLast(request, {}, this);
+    wait();
+    grpc::Status status;
+    stream->Finish(&status, this);
+    wait();
+    return status;
+  }
 };
 
 TEST_F(ServerTest, AllServicesAreHealthyUntilItStops) {
@@ -110,6 +137,34 @@ TEST_F(ServerTest, ReflectionNamesAllServices) {
     EXPECT_THAT(reflected, HasSubstr(service));
   }
   EXPECT_THAT(reflected, HasSubstr("grpc.health.v1.Health"));
+}
+
+// A client of a later version must not believe that all it asks for was done.
+TEST_F(ServerTest, EveryMethodRefusesAFieldThatItDoesNotKnow) {
+  int refused = 0;
+  for (const char* name : kServices) {
+    const auto* service =
+        google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+            name);
+    ASSERT_NE(service, nullptr) << name;
+    for (int i = 0; i < service->method_count(); ++i) {
+      const auto& method = *service->method(i);
+      if (method.client_streaming()) continue;
+      const std::string path = absl::StrCat("/", name, "/", method.name());
+      const grpc::Status status = CallWithUnknownField(path);
+      if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) continue;
+      ++refused;
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+          << path << ": " << status.error_message();
+      EXPECT_THAT(
+          status.error_message(),
+          HasSubstr(absl::StrCat("field 20000 of ", method.input_type()->name(),
+                                 ": is not known")))
+          << path;
+    }
+  }
+  EXPECT_EQ(refused, 20) << "all but Sync, Trace and Capture";
+  EXPECT_EQ(supervisor().restart_request_count(), 0);
 }
 
 TEST_F(ServerTest, OnlyTheOwnerMayConnect) {
