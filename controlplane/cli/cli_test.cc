@@ -133,6 +133,16 @@ class FakeObserve : public v1::ObserveService::Service {
     }
     return grpc::Status::OK;
   }
+  grpc::Status GetCounters(grpc::ServerContext*, const v1::GetCountersRequest*,
+                           v1::GetCountersResponse* response) override {
+    auto& totals = *response->mutable_totals();
+    totals.set_policy_kept(31);
+    totals.set_policy_shadow_denied(32);
+    totals.set_policy_shadow_suppressed(33);
+    totals.set_resets_sent(34);
+    totals.set_resets_suppressed(35);
+    return grpc::Status::OK;
+  }
   grpc::Status ListConnections(
       grpc::ServerContext*, const v1::ListConnectionsRequest* request,
       grpc::ServerWriter<v1::ListConnectionsResponse>* writer) override {
@@ -370,6 +380,14 @@ TEST_F(CliTest, DropsFilterByReasonAndKeepBigNumbers) {
   EXPECT_EQ(json["drops"][0]["severity"], "EXPECTED");
   EXPECT_EQ(Run("drops"), 0);
   EXPECT_THAT(out_, HasSubstr("TTL_EXPIRED"));
+}
+
+TEST_F(CliTest, CountersShowWhatPoliciesDid) {
+  EXPECT_EQ(Run("counters"), 0) << err_;
+  EXPECT_THAT(out_,
+              AllOf(HasSubstr("31 verdicts not heeded"),
+                    HasSubstr("32 connections would be denied, 33 of them"),
+                    HasSubstr("TCP resets 34 sent, 35 suppressed")));
 }
 
 TEST_F(CliTest, ConnectionsPrintEndsAndNoEscapeSequences) {

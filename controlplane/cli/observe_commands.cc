@@ -142,10 +142,16 @@ void PrintTotals(const v1::SwitchCounters& totals, CommandContext& context) {
               << totals.policy_allowed() << " allowed, "
               << totals.policy_denied() << " denied; by connections "
               << totals.policy_cached_allow() << " packets allowed, "
-              << totals.policy_cached_deny() << " denied\n"
+              << totals.policy_cached_deny() << " denied, "
+              << totals.policy_kept()
+              << " verdicts not heeded for connections that are kept\n"
+              << "shadow policies: " << totals.policy_shadow_denied()
+              << " connections would be denied, "
+              << totals.policy_shadow_suppressed() << " of them not listed\n"
               << "made by the switch: " << totals.generated_packets()
               << " packets; ICMP errors " << totals.icmp_sent() << " sent of "
-              << totals.icmp_wanted() << "\n";
+              << totals.icmp_wanted() << "; TCP resets " << totals.resets_sent()
+              << " sent, " << totals.resets_suppressed() << " suppressed\n";
   if (totals.events_lost() != 0) {
     context.out << "drop records lost: " << totals.events_lost() << "\n";
   }

@@ -82,6 +82,11 @@ void Fill(const WorkerTotals& totals, v1::SwitchCounters& result) {
   result.set_policy_denied(totals.policy_denied);
   result.set_policy_cached_allow(totals.policy_cached_allow);
   result.set_policy_cached_deny(totals.policy_cached_deny);
+  result.set_policy_kept(totals.policy_kept);
+  result.set_policy_shadow_denied(totals.policy_shadow_denied);
+  result.set_policy_shadow_suppressed(totals.policy_shadow_suppressed);
+  result.set_resets_sent(totals.resets_sent);
+  result.set_resets_suppressed(totals.resets_suppressed);
   result.set_connections_inserted(totals.connections_inserted);
   for (uint32_t i = 0; i < kConnectionEndCount; ++i) {
     if (totals.connections_deleted[i] == 0) continue;

@@ -93,8 +93,14 @@ TEST_P(ObserveServiceTest, CountersAreSummedOverWorkersByPort) {
     counted.forwarded_in.Add(6);
     counted.local_in.Add(1);
     counted.drops[ToIndex(DropReason::kPolicyDenied)].Add(3);
-    counters().worker(WorkerId{worker}).policy_lookups.Add(5);
-    counters().worker(WorkerId{worker}).connections_deleted[0].Add(2);
+    WorkerCounters& own = counters().worker(WorkerId{worker});
+    own.policy_lookups.Add(5);
+    own.policy_kept.Add(6);
+    own.policy_shadow_denied.Add(7);
+    own.policy_shadow_suppressed.Add(8);
+    own.resets_sent.Add(9);
+    own.resets_suppressed.Add(10);
+    own.connections_deleted[0].Add(2);
   }
   v1::GetCountersResponse response;
   ASSERT_TRUE(GetCounters("ports: 'demo/web'", &response).ok());
@@ -108,6 +114,11 @@ TEST_P(ObserveServiceTest, CountersAreSummedOverWorkersByPort) {
   EXPECT_EQ(port.local_packets(), 2u);
   EXPECT_EQ(port.rx_dropped_packets(), 6u);
   EXPECT_EQ(response.totals().policy_lookups(), 10u);
+  EXPECT_EQ(response.totals().policy_kept(), 12u);
+  EXPECT_EQ(response.totals().policy_shadow_denied(), 14u);
+  EXPECT_EQ(response.totals().policy_shadow_suppressed(), 16u);
+  EXPECT_EQ(response.totals().resets_sent(), 18u);
+  EXPECT_EQ(response.totals().resets_suppressed(), 20u);
   EXPECT_EQ(response.totals().connections_deleted().at("expired"), 4u);
   // Without names: all ports, also those that counted nothing.
   response.Clear();
