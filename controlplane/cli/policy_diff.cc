@@ -159,7 +159,7 @@ std::string OutcomeOf(const ClusterVerdict& verdict) {
   const JudgeResult& side = verdict.source_side.drop != DropReason::kNone
                                 ? verdict.source_side
                                 : verdict.destination_side;
-  switch (EstablishedActionOf(side.Denial())) {
+  switch (side.Denial().established) {
     case EstablishedAction::kKeep:
       return "kept";
     case EstablishedAction::kReset:

@@ -68,7 +68,7 @@ Judgement ToJudgement(const Burst& burst, const JudgeResult& result) {
     judgement.out_port = {result.destination.port, result.source.port};
     if (result.shadow_denial.has_value()) judgement.notes = kShadowDenied;
   } else if (IsPolicyDenial(result.drop)) {
-    judgement.deny_response = DenyResponseOf(result.Denial());
+    judgement.deny_response = result.Denial().deny_response;
   }
   return judgement;
 }
@@ -84,7 +84,7 @@ bool HasOtherEnd(const Judgement& before, const Judgement& judgement) {
 // for such.
 void ApplyEstablishedAction(const JudgeResult& result, const Judgement& before,
                             Judgement& judgement) {
-  switch (EstablishedActionOf(result.Denial())) {
+  switch (result.Denial().established) {
     case EstablishedAction::kKeep:
       judgement.out_port = {result.destination.port, result.source.port};
       judgement.rule = kNoRule;  // none allows it: it is only kept

@@ -2,8 +2,6 @@
 
 #include "dataplane/pipeline/judge.h"
 
-#include <algorithm>
-
 #include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/policy/policy_set.h"
 
@@ -229,21 +227,6 @@ class Judging {
 };
 
 }  // namespace
-
-DenyResponse DenyResponseOf(const PolicyVerdict& denial) {
-  if ((denial.precedence & kVerdictDenyBit) == 0) return DenyResponse::kSilent;
-  // A number that is no response comes from damaged memory.
-  return static_cast<DenyResponse>(std::min(
-      denial.precedence >> 2 & 3, static_cast<uint32_t>(DenyResponse::kIcmp)));
-}
-
-EstablishedAction EstablishedActionOf(const PolicyVerdict& denial) {
-  if ((denial.precedence & kVerdictDenyBit) == 0) {
-    return EstablishedAction::kReEvaluate;
-  }
-  return static_cast<EstablishedAction>(std::min(
-      denial.precedence & 3, static_cast<uint32_t>(EstablishedAction::kReset)));
-}
 
 JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,
                   const JudgeQuery& query) {

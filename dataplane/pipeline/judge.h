@@ -80,12 +80,6 @@ struct JudgeResult {
   }
 };
 
-// What the policy behind a denial wants, as the verdict's precedence says
-// (policy_set.h).  A denial that no policy made, for want of a table, is silent
-// and re-evaluates.
-DenyResponse DenyResponseOf(const PolicyVerdict& denial);
-EstablishedAction EstablishedActionOf(const PolicyVerdict& denial);
-
 // Returns what becomes of a connection that begins with query.key.
 JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,
                   const JudgeQuery& query);

@@ -201,27 +201,6 @@ TEST_P(JudgeTest, KnowsTheEpochsOfBothEnds) {
   }
 }
 
-TEST(DenialTest, IsWrittenInThePrecedence) {
-  for (auto established :
-       {EstablishedAction::kKeep, EstablishedAction::kReEvaluate,
-        EstablishedAction::kReset}) {
-    for (auto response :
-         {DenyResponse::kSilent, DenyResponse::kReset, DenyResponse::kIcmp}) {
-      const PolicyVerdict verdict{
-          .precedence = Precedence(PolicyTier::kAdmin, 0xffff,
-                                   DenyVerdict(established, response))};
-      EXPECT_EQ(EstablishedActionOf(verdict), established);
-      EXPECT_EQ(DenyResponseOf(verdict), response);
-    }
-  }
-}
-
-TEST(DenialTest, WithoutAPolicyIsSilentAndReEvaluates) {
-  const PolicyVerdict verdict{.precedence = 0};
-  EXPECT_EQ(EstablishedActionOf(verdict), EstablishedAction::kReEvaluate);
-  EXPECT_EQ(DenyResponseOf(verdict), DenyResponse::kSilent);
-}
-
 INSTANTIATE_FAMILIES(JudgeTest);
 INSTANTIATE_FAMILIES(ShadowJudgeTest);
 

@@ -37,8 +37,8 @@ constexpr PolicyVerdict VerdictOf(uint64_t cell) {
                         .rule = cell == 0 ? kNoRule : CellRule(cell),
                         .precedence = precedence};
   if ((precedence & kVerdictDenyBit) != 0) {
-    verdict.established = static_cast<EstablishedAction>(precedence & 3);
-    verdict.deny_response = static_cast<DenyResponse>(precedence >> 2 & 3);
+    verdict.established = EstablishedActionOf(precedence);
+    verdict.deny_response = DenyResponseOf(precedence);
   }
   return verdict;
 }

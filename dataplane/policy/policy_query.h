@@ -36,7 +36,8 @@ struct PolicyVerdict {
   RuleId rule = kNoRule;    // kNoRule: no rule matched, the default decided
   uint32_t precedence = 0;  // policy_set.h
   // Of a denial: what becomes of connections that were allowed before, and
-  // what the sender is told.
+  // what the sender is told.  A denial that no policy made, for want of a
+  // table, re-evaluates and is silent.
   EstablishedAction established = EstablishedAction::kReEvaluate;
   DenyResponse deny_response = DenyResponse::kSilent;
 };

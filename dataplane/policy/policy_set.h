@@ -44,6 +44,21 @@ constexpr uint32_t DenyVerdict(EstablishedAction established,
   return kVerdictDenyBit | static_cast<uint32_t>(established) |
          static_cast<uint32_t>(response) << 2;
 }
+// The way back.  A number that is none, from damaged memory, is the strongest
+// action and the most harmless response.
+constexpr EstablishedAction EstablishedActionOf(uint32_t verdict) {
+  const uint32_t bits = verdict & 3;
+  constexpr auto kLast = EstablishedAction::kReset;
+  return bits > static_cast<uint32_t>(kLast)
+             ? kLast
+             : static_cast<EstablishedAction>(bits);
+}
+constexpr DenyResponse DenyResponseOf(uint32_t verdict) {
+  const uint32_t bits = verdict >> 2 & 3;
+  return bits > static_cast<uint32_t>(DenyResponse::kIcmp)
+             ? DenyResponse::kSilent
+             : static_cast<DenyResponse>(bits);
+}
 inline constexpr uint32_t kVerdictDeny =
     DenyVerdict(EstablishedAction::kReEvaluate, DenyResponse::kSilent);
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "dataplane/base/piece_copies.h"
+#include "dataplane/policy/policy_layout.h"
+#include "dataplane/policy/policy_lookup.h"
 #include "dataplane/policy/policy_set_builder.h"
 #include "gtest/gtest.h"
 
@@ -260,6 +262,36 @@ TEST(PolicyTableTest, DenialsSayWhatBecomesOfConnectionsAndSenders) {
   EXPECT_EQ(verdict.precedence, kIsolation);
   EXPECT_EQ(verdict.established, EstablishedAction::kKeep);
   EXPECT_EQ(verdict.deny_response, DenyResponse::kIcmp);
+}
+
+TEST(PolicyTableTest, EveryDenialIsReadAsItWasWritten) {
+  for (auto established :
+       {EstablishedAction::kKeep, EstablishedAction::kReEvaluate,
+        EstablishedAction::kReset}) {
+    for (auto response :
+         {DenyResponse::kSilent, DenyResponse::kReset, DenyResponse::kIcmp}) {
+      const uint32_t verdict = DenyVerdict(established, response);
+      EXPECT_EQ(EstablishedActionOf(verdict), established);
+      EXPECT_EQ(DenyResponseOf(verdict), response);
+    }
+  }
+}
+
+// Two bits have a fourth value, which only damaged memory holds.
+TEST(PolicyTableTest, ADamagedDenialIsStillAnActionAndAResponse) {
+  const PolicyVerdict verdict = VerdictOf(EncodeCell(
+      Precedence(PolicyTier::kNetworkPolicy, 0, kVerdictDenyBit | 0xf), 0,
+      RuleId{4}));
+  EXPECT_FALSE(verdict.allowed);
+  EXPECT_EQ(verdict.established, EstablishedAction::kReset);
+  EXPECT_EQ(verdict.deny_response, DenyResponse::kSilent);
+}
+
+TEST(PolicyTableTest, WithoutAPolicyADenialReEvaluatesAndIsSilent) {
+  const PolicyVerdict verdict;
+  EXPECT_FALSE(verdict.allowed);
+  EXPECT_EQ(verdict.established, EstablishedAction::kReEvaluate);
+  EXPECT_EQ(verdict.deny_response, DenyResponse::kSilent);
 }
 
 TEST(PolicyTableTest, TheDefaultTakesPartInTheMaximum) {
