@@ -149,7 +149,7 @@ grpc::Status ObserveServiceImpl::GetShadowDenials(
   if (!request->policy().empty()) {
     const absl::StatusOr<std::vector<ListedPolicy>> policies =
         vswitch::ListPolicies(names->snapshot().stored.desired,
-                              request->policy());
+                              request->policy(), "policy");
     if (!policies.ok()) return ToGrpc(policies.status());
     wanted = policies->front().name;
   }

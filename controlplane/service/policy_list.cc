@@ -83,7 +83,8 @@ bool ListedPolicy::is_shadow() const {
 }
 
 absl::StatusOr<std::vector<ListedPolicy>> ListPolicies(
-    const DesiredState& desired, const std::string& name) {
+    const DesiredState& desired, const std::string& name,
+    absl::string_view field) {
   SourcePool pool;
   std::vector<ListedPolicy> policies;
   RETURN_IF_ERROR(AddPolicies<NetworkPolicy>(desired, name, pool, policies));
@@ -93,8 +94,8 @@ absl::StatusOr<std::vector<ListedPolicy>> ListPolicies(
       AddPolicies<CiliumNetworkPolicy>(desired, name, pool, policies));
   RETURN_IF_ERROR(AddPolicies<CiliumClusterwideNetworkPolicy>(desired, name,
                                                               pool, policies));
-  auto refuse = [&name](absl::StatusCode code, std::string message) {
-    return FaultStatus(code, Fault{std::nullopt, "name",
+  auto refuse = [&](absl::StatusCode code, absl::string_view message) {
+    return FaultStatus(code, Fault{std::nullopt, std::string(field),
                                    absl::StrCat("\"", name, "\" ", message)});
   };
   if (!name.empty() && policies.empty()) {

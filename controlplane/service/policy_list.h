@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "controlplane/compile/policy_source.h"
 #include "controlplane/model/desired_state.h"
 
@@ -34,9 +35,11 @@ struct ListedPolicy {
 // Returns all policies, or the one called `name` ("" for all): as
 // ListedPolicy::name, with its kind before that ("NetworkPolicy/demo/db"), or
 // without it where only one policy has the name.  NOT_FOUND if there is none,
-// INVALID_ARGUMENT if several have that name.
+// INVALID_ARGUMENT if several have that name; `field` is that of the request in
+// which the name stands.
 absl::StatusOr<std::vector<ListedPolicy>> ListPolicies(
-    const DesiredState& desired, const std::string& name);
+    const DesiredState& desired, const std::string& name,
+    absl::string_view field = "name");
 
 // Returns the rules in words: "ingress rule 1: Allow from role=web on TCP 80".
 std::vector<std::string> RulesInWords(const ListedPolicy& policy);
