@@ -7,6 +7,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "controlplane/translate/api_field.h"
 #include "controlplane/translate/resources.h"
 #include "proto/vswitch/v1/error.pb.h"
 
@@ -94,7 +95,7 @@ Fault FaultFromText(absl::string_view text) {
     key.ns = name.first;
     key.name = name.second;
   }
-  if (words.size() == 3) fault.field = std::string(words[2]);
+  if (words.size() == 3) fault.field = ApiField(*kind, words[2]);
   fault.object = std::move(key);
   fault.message = std::string(parts.second);
   return fault;
@@ -146,6 +147,10 @@ std::vector<Fault> FaultsOf(const absl::Status& status) {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
+  if (!status.GetPayload(kPayloadUrl).has_value()) {
+    // Of the compiler: text and details are to name the same field.
+    return ToGrpc(FaultStatus(status.code(), FaultsOf(status)));
+  }
   // The two enumerations are the same numbers by definition (google.rpc.Code).
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
                       Cut(status.message(), kMaxTextBytes),

@@ -101,7 +101,7 @@ TEST_P(TransactionTest, NothingIsAppliedWhenTheFifthOfTenHasATakenAddress) {
   ExpectRefusedWhole(
       TenPods(GetParam().service),
       {grpc::StatusCode::INVALID_ARGUMENT, "SERVICE demo/front",
-       "spec.clusterIPs", "is already the address of Pod demo/p4"});
+       "service.cluster_ips", "is already the address of Pod demo/p4"});
 }
 
 TEST_P(TransactionTest, NothingIsAppliedWhenTwoPodsShareAnAddress) {

@@ -201,19 +201,19 @@ INSTANTIATE_TEST_SUITE_P(
         BadPort{"ipv4_of_another",
                 "pod_namespace: 'demo' pod_name: 'web' netns: '/n' "
                 "addresses: '10.1.0.6'",
-                "spec.addresses"},
+                "port.addresses"},
         BadPort{"ipv6_of_another",
                 "pod_namespace: 'demo' pod_name: 'web' netns: '/n' "
                 "addresses: 'fd00:1::6'",
-                "spec.addresses"},
+                "port.addresses"},
         BadPort{"ipv4_gateway",
                 "pod_namespace: 'demo' pod_name: 'web' netns: '/n' "
                 "gateways: '10.1.0.9'",
-                "spec.gateways"},
+                "port.gateways"},
         BadPort{"ipv6_gateway",
                 "pod_namespace: 'demo' pod_name: 'web' netns: '/n' "
                 "gateways: 'fd00:1::9'",
-                "spec.gateways"}),
+                "port.gateways"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST_F(PortServiceTest, DeletesThePortItsPodAndItsDevice) {
