@@ -24,6 +24,7 @@ IPERF_PORT = 5201
 # after a second.
 CONNECT_SECONDS = 0.9
 HTTP_OK = "200"
+SHADOW_SECONDS = 5
 
 
 class Report:
@@ -211,8 +212,13 @@ def check_shadow(lab, report, folder):
                  "frontend -> service demo/backend:80",
                  f"HTTP {answers[0]} and {answers[1]}, though the shadow "
                  f"policy {MISTAKE} wants port 443")
-    denials = lab.ctl_json("policy", "shadow", MISTAKE).get("denials", [])
-    connections = sum(int(row["connections"]) for row in denials)
+    began = time.monotonic()
+    connections = 0
+    # The workers tell of connections soon after they forwarded them.
+    while connections < 2 and time.monotonic() - began < SHADOW_SECONDS:
+        time.sleep(0.05)
+        denials = lab.ctl_json("policy", "shadow", MISTAKE).get("denials", [])
+        connections = sum(int(row["connections"]) for row in denials)
     pairs = ", ".join(sorted({
         f"{row['source']['name']} -> {row['destination']['name']} "
         f"{row['latest']['protocolName']} {row['latest']['destinationPort']}"
