@@ -113,10 +113,7 @@ absl::Status ControlPlane::Commit(const std::vector<Pending*>& batch) {
                                 *std::move(changes[i]), warnings});
     }
   }
-  if (journal_->WantsCompaction()) {
-    absl::Status compacted = journal_->Compact(stored_);
-    if (!compacted.ok()) Log("journal not compacted: ", compacted.message());
-  }
+  if (journal_->WantsCompaction()) journal_->StartCompaction(stored_);
   return absl::OkStatus();
 }
 

@@ -218,6 +218,10 @@ void ControlPlane::Run() {
     if (!batch.empty()) Handle(batch);
     ForgetGoneDevices();
     FollowUp();
+    if (absl::Status compacted = journal_->FinishCompaction();
+        !compacted.ok()) {
+      Log("journal not compacted: ", compacted.message());
+    }
     absl::MutexLock lock(&mutex_);
     if (!stopping_) continue;
     for (Pending* pending : queue_) {

@@ -34,6 +34,10 @@ std::string PathIn(const std::string& directory) {
   return absl::StrCat(directory, "/journal");
 }
 
+std::string NewPathIn(const std::string& directory) {
+  return absl::StrCat(directory, "/journal.new");
+}
+
 absl::Status WriteAll(int fd, absl::string_view bytes,
                       const std::string& path) {
   while (!bytes.empty()) {
@@ -45,12 +49,14 @@ absl::Status WriteAll(int fd, absl::string_view bytes,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadAll(int fd, const std::string& path) {
+// From byte `first` on.
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& path,
+                                    uint64_t first = 0) {
   std::string bytes;
   char buffer[64 * 1024];
   while (true) {
-    ssize_t count =
-        pread(fd, buffer, sizeof(buffer), static_cast<off_t>(bytes.size()));
+    ssize_t count = pread(fd, buffer, sizeof(buffer),
+                          static_cast<off_t>(first + bytes.size()));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ErrnoStatus("cannot read", path);
     if (count == 0) return bytes;
@@ -194,7 +200,14 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(
   return journal;
 }
 
-Journal::~Journal() { close(fd_); }
+Journal::~Journal() {
+  if (compaction_ != nullptr) {
+    compaction_->thread.join();
+    if (compaction_->file.ok()) close(compaction_->file->fd);
+    unlink(NewPathIn(directory_).c_str());
+  }
+  close(fd_);
+}
 
 absl::Status Journal::Read(StoredState* state) {
   std::string path = PathIn(directory_);
@@ -247,33 +260,69 @@ bool Journal::WantsCompaction() const {
          file_bytes_ > kGrowthFactor * snapshot_bytes_;
 }
 
-absl::Status Journal::Compact(const StoredState& state) {
-  std::string path = PathIn(directory_);
-  std::string next_path = absl::StrCat(path, ".new");
-  ASSIGN_OR_RETURN(int next, OpenLocked(next_path, O_CREAT | O_APPEND));
-  auto abandon = absl::MakeCleanup([&] {
-    close(next);
-    unlink(next_path.c_str());
-  });
-  if (ftruncate(next, 0) != 0) return ErrnoStatus("cannot truncate", next_path);
-  std::string bytes =
+// A whole file of its own, durable but not yet in its place.
+absl::StatusOr<Journal::NewFile> Journal::WriteNewFile(
+    const std::string& directory, const StoredState& state) {
+  const std::string path = NewPathIn(directory);
+  ASSIGN_OR_RETURN(const int fd, OpenLocked(path, O_CREAT | O_APPEND));
+  auto abandon = absl::MakeCleanup([&] { close(fd); });
+  if (ftruncate(fd, 0) != 0) return ErrnoStatus("cannot truncate", path);
+  const std::string bytes =
       absl::StrCat(JournalHeader(), EncodeRecord(MakeSnapshot(state)));
-  RETURN_IF_ERROR(WriteAll(next, bytes, next_path));
-  if (fsync(next) != 0) return ErrnoStatus("cannot sync", next_path);
+  RETURN_IF_ERROR(WriteAll(fd, bytes, path));
+  if (fsync(fd) != 0) return ErrnoStatus("cannot sync", path);
+  std::move(abandon).Cancel();
+  return NewFile{fd, bytes.size()};
+}
+
+void Journal::StartCompaction(const StoredState& state) {
+  if (compaction_ != nullptr) return;
+  compaction_ = std::make_unique<Compaction>();
+  compaction_->covered_bytes = file_bytes_;
+  compaction_->thread =
+      std::thread([to = compaction_.get(), directory = directory_, state] {
+        to->file = WriteNewFile(directory, state);
+        to->written.Notify();
+      });
+}
+
+absl::Status Journal::FinishCompaction() {
+  if (compaction_ == nullptr || !compaction_->written.HasBeenNotified()) {
+    return absl::OkStatus();
+  }
+  compaction_->thread.join();
+  const std::unique_ptr<Compaction> compaction = std::move(compaction_);
+  const std::string next_path = NewPathIn(directory_);
+  auto remove = absl::MakeCleanup([&] { unlink(next_path.c_str()); });
+  RETURN_IF_ERROR(compaction->file.status());
+  const NewFile next = *compaction->file;
+  auto abandon = absl::MakeCleanup([&] { close(next.fd); });
+  if (failed_) return absl::OkStatus();  // its end is not known: keep it so
+  const std::string path = PathIn(directory_);
+  ASSIGN_OR_RETURN(const std::string later,
+                   ReadAll(fd_, path, compaction->covered_bytes));
+  RETURN_IF_ERROR(WriteAll(next.fd, later, next_path));
+  if (fdatasync(next.fd) != 0) return ErrnoStatus("cannot sync", next_path);
   if (rename(next_path.c_str(), path.c_str()) != 0) {
     return ErrnoStatus("cannot rename", next_path);
   }
+  std::move(remove).Cancel();
   std::move(abandon).Cancel();
   close(fd_);
-  fd_ = next;
-  file_bytes_ = bytes.size();
-  snapshot_bytes_ = bytes.size();
-  failed_ = false;
+  fd_ = next.fd;
+  file_bytes_ = next.bytes + later.size();
+  snapshot_bytes_ = next.bytes;
   // Without it a power cut may bring the old file back, which would lack what
   // is appended to the new one from now on.
   absl::Status synced = SyncDirectory(directory_);
   failed_ = !synced.ok();
   return synced;
+}
+
+absl::Status Journal::Compact(const StoredState& state) {
+  StartCompaction(state);
+  compaction_->written.WaitForNotification();
+  return FinishCompaction();
 }
 
 }  // namespace vswitch

@@ -6,8 +6,9 @@
 //
 // One Append() takes the changes of all transactions that waited together, so
 // they share one fsync (group commit).  When the file has grown to several
-// times what it holds, Compact() writes the whole state into a new file and
-// renames it over the old one, so that there is a whole file at every moment.
+// times what it holds, a thread writes the whole state into a new file while
+// the old one goes on; then what came meanwhile is added to it and it is
+// renamed over the old one, so that there is a whole file at every moment.
 //
 // A process killed in the middle of Append() leaves a torn tail, which was
 // never accepted: Open() cuts it off.  A bad record with good ones behind it is
@@ -24,8 +25,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
 #include "controlplane/publish/stored_state.h"
 
 namespace vswitch {
@@ -53,10 +56,15 @@ class Journal {
   // (after an error) none.
   absl::Status Append(const std::string& records);
 
-  // Whether Compact() is worth its while.
+  // Whether a compaction is worth its while.
   bool WantsCompaction() const;
-  // Replaces the file by one that holds `state` alone.  After an error the old
-  // file goes on.
+  // Begins to write `state`, to which all that was appended has led, into a new
+  // file.  Does nothing while another one is written.
+  void StartCompaction(const StoredState& state);
+  // Puts the new file in its place once it is written; until then, and if there
+  // is none, does nothing.  After an error the old file goes on.
+  absl::Status FinishCompaction();
+  // Both, and waits in between.  REQUIRES: no compaction is under way.
   absl::Status Compact(const StoredState& state);
 
   uint64_t file_bytes() const { return file_bytes_; }
@@ -65,11 +73,26 @@ class Journal {
   Journal(std::string directory, int fd) : directory_(directory), fd_(fd) {}
   absl::Status Read(StoredState* state);
 
+  struct NewFile {
+    int fd = -1;
+    uint64_t bytes = 0;
+  };
+  struct Compaction {
+    uint64_t covered_bytes =
+        0;  // of the old file, which the new one stands for
+    absl::StatusOr<NewFile> file = NewFile();  // once `written`
+    absl::Notification written;
+    std::thread thread;
+  };
+  static absl::StatusOr<NewFile> WriteNewFile(const std::string& directory,
+                                              const StoredState& state);
+
   std::string directory_;
   int fd_;
   uint64_t file_bytes_ = 0;      // all of them durable
   uint64_t snapshot_bytes_ = 0;  // of the state when it was compacted last
   bool failed_ = false;          // what the file's end holds is not known
+  std::unique_ptr<Compaction> compaction_;  // under way
 };
 
 }  // namespace vswitch

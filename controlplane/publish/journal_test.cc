@@ -207,6 +207,44 @@ TEST_F(JournalTest, CompactionKeepsTheStateAndShrinksTheFile) {
   EXPECT_EQ(read_.manager_epochs["cli"], 101u);
 }
 
+TEST_F(JournalTest, WhatIsAppendedDuringACompactionIsKept) {
+  auto journal = Open();
+  for (int i = 0; i < 1000; ++i) Put(*journal, "a" + std::to_string(i));
+  for (int i = 1; i < 1000; ++i) Erase(*journal, "a" + std::to_string(i));
+  const uint64_t before = journal->file_bytes();
+  journal->StartCompaction(state_);
+  journal->StartCompaction(state_);  // is the same one
+  Put(*journal, "b");
+  Erase(*journal, "a0");
+  while (journal->file_bytes() > before / 2) {
+    ASSERT_TRUE(journal->FinishCompaction().ok());
+  }
+  Put(*journal, "c");
+  journal.reset();
+  EXPECT_EQ(Names(), "b c ");
+  EXPECT_EQ(read_.transaction, state_.transaction);
+}
+
+TEST_F(JournalTest, ACompactionThatIsNotFinishedChangesNothing) {
+  auto journal = Open();
+  Put(*journal, "a");
+  journal->StartCompaction(state_);
+  Put(*journal, "b");
+  journal.reset();
+  EXPECT_FALSE(std::filesystem::exists(path() + ".new"));
+  EXPECT_EQ(Names(), "a b ");
+}
+
+TEST_F(JournalTest, ANewFileThatCannotBeWrittenLeavesTheOldOne) {
+  auto journal = Open();
+  Put(*journal, "a");
+  std::filesystem::create_directory(path() + ".new");
+  EXPECT_THAT(journal->Compact(state_).ToString(), HasSubstr("journal.new"));
+  Put(*journal, "b");
+  journal.reset();
+  EXPECT_EQ(Names(), "a b ");
+}
+
 TEST_F(JournalTest, OneProcessAtATimeHoldsIt) {
   auto journal = Open();
   EXPECT_THAT(Names(), HasSubstr("FAILED_PRECONDITION"));
