@@ -8,7 +8,8 @@
 //   absl::SleepFor(...);
 //   Arrivals result = StopArrivals(control);  // once the ring is empty
 //
-// StartArrivals() and StopArrivals(): one thread.  Zeroed memory is idle.
+// StartArrivals() and StopArrivals(): one thread; a worker that does not answer
+// for a minute ends the program.  Zeroed memory is idle.
 
 #ifndef VSWITCH_BENCH_PIPELINE_TRAFFIC_CONTROL_H_
 #define VSWITCH_BENCH_PIPELINE_TRAFFIC_CONTROL_H_

@@ -81,12 +81,12 @@ void Worker::Run() {
 }
 
 uint32_t Worker::RunOnce(uint64_t now_ns) {
-  if (!poller_->HasReadyPorts() || ++turns_since_wait_ >= kTurnsPerWait) {
+  if (received_ == 0 || ++turns_since_wait_ >= kTurnsPerWait) {
     turns_since_wait_ = 0;
     if (poller_->Wait(0)) TakeMail();
   }
   RefreshForwardingState();
-  const uint32_t received = poller_->Visit(
+  received_ = poller_->Visit(
       [&](PortId id, Port& port) { return Receive(id, port, now_ns); });
   if (now_ns - last_housekeeping_ns_ >= kHousekeepingNs) {
     last_housekeeping_ns_ = now_ns;
@@ -94,7 +94,7 @@ uint32_t Worker::RunOnce(uint64_t now_ns) {
   }
   // Nothing refers to an older generation from here on.
   presence_.Report(state_.generation());
-  return received;
+  return received_;
 }
 
 void Worker::TakeMail() {

@@ -97,6 +97,7 @@ class Worker {
   std::array<rte_mbuf*, kBurstPackets> burst_;
   uint64_t last_housekeeping_ns_ = 0;
   uint32_t turns_since_wait_ = 0;
+  uint32_t received_ = 0;  // in the last turn
   bool stop_ = false;
 };
 
