@@ -108,7 +108,7 @@ TEST_P(TransactionTest, NothingIsAppliedWhenTwoPodsShareAnAddress) {
   ApplyDemoCluster();
   ExpectRefusedWhole(
       TenPods(AddressOf(3)),
-      {grpc::StatusCode::INVALID_ARGUMENT, "POD demo/p4", "status.podIPs",
+      {grpc::StatusCode::INVALID_ARGUMENT, "POD demo/p4", "pod.pod_ips",
        "is already the address of Pod demo/p3"});
 }
 
@@ -125,7 +125,7 @@ TEST_P(TransactionTest, ADryRunSaysWhatWouldHappenAndDoesNothing) {
   // It compiles, too.
   ExpectRefusedWhole(TenPods(AddressOf(3)) + "dry_run: true",
                      {grpc::StatusCode::INVALID_ARGUMENT, "POD demo/p4",
-                      "status.podIPs", "is already the address of"});
+                      "pod.pod_ips", "is already the address of"});
 }
 
 TEST_F(ConfigServiceTest, AllFaultsOfATransactionAreNamedTogether) {

@@ -50,6 +50,7 @@ class PoliciesTest : public ApiTest,
   void SetUp() override {
     ApiTest::SetUp();
     ApplyDemoCluster();
+    AddDemoPort("db");  // who has none here is judged elsewhere
   }
 
   grpc::Status ListPolicies(const std::string& name,
@@ -255,7 +256,7 @@ TEST_P(PoliciesTest, ADeletedPolicyIsGone) {
 
 TEST_P(PoliciesTest, ShadowDenialsAreCountedByPairPortAndRule) {
   MustApply(kShadows);
-  EXPECT_TRUE(MustList("closed").policies(0).shadow());
+  EXPECT_TRUE(MustList("demo/closed").policies(0).shadow());
   const RuleId no_web = RuleOf("CiliumNetworkPolicy/demo/no-web");
   PushShadow(kNoRule, 5432);
   for (int i = 0; i < 2; ++i) PushShadow(no_web, 5432);
@@ -279,7 +280,7 @@ TEST_P(PoliciesTest, ShadowDenialsAreCountedByPairPortAndRule) {
               ElementsAre("CiliumNetworkPolicy/demo/no-web", "demo/closed"));
 
   EXPECT_THAT(AwaitConnections("demo/closed", 1).denials(), SizeIs(1));
-  EXPECT_THAT(AwaitConnections("no-web", 3).denials(), SizeIs(2));
+  EXPECT_THAT(AwaitConnections("demo/no-web", 3).denials(), SizeIs(2));
 }
 
 TEST_P(PoliciesTest, ExplainSaysWhatShadowPoliciesWouldDo) {
