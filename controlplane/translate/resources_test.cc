@@ -312,7 +312,7 @@ TEST(ErrorsTest, ReadsObjectAndFieldFromAPlainText) {
       "Pod demo/web status.podIPs: 10.0.0.1 belongs to Pod demo/db"))[0];
   ASSERT_TRUE(fault.object.has_value());
   EXPECT_EQ(fault.object->ToString(), "Pod demo/web");
-  EXPECT_EQ(fault.field, "status.podIPs");
+  EXPECT_EQ(fault.field, "pod.pod_ips");
   EXPECT_EQ(fault.message, "10.0.0.1 belongs to Pod demo/db");
   Fault port = FaultsOf(absl::InvalidArgumentError("Port demo/web: no"))[0];
   EXPECT_EQ(port.object->ToString(), "Port demo/web");
