@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "dataplane/base/piece_copies.h"
+#include "dataplane/policy/policy_table.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/component/api_test.h"
@@ -116,15 +118,21 @@ class PoliciesTest : public ApiTest,
     event.destination_identity = BindingOf(GetParam().db).identity;
     ASSERT_TRUE(events().Push(event));
   }
-  // The number of the only rule of `policy`.
-  RuleId RuleOf(const std::string& policy) {
+  // The rule by which shadow policies would deny web's connections to db.
+  RuleId ShadowRule() {
     const auto snapshot = plane().snapshot();
-    for (uint32_t i = 0; i < 100; ++i) {
-      const auto rule = snapshot->compiled.catalog->FindRule(RuleId{i});
-      if (rule.has_value() && rule->policy == policy) return RuleId{i};
-    }
-    ADD_FAILURE() << policy << " has no rule";
-    return kNoRule;
+    const CompiledState& state = snapshot->compiled;
+    const PolicySetId set =
+        state.catalog->FindIdentity(BindingOf(GetParam().db).identity)
+            ->Of(PolicyDirection::kIngress, SetKind::kShadow)
+            .set;
+    const PieceCopies copy({state.policy_sets[ToInt(set)]});
+    return PolicyTable::Open(copy.list())
+        .Lookup(PolicySetId{0},
+                {.peer = BindingOf(GetParam().web).identity,
+                 .peer_address = *IpAddress::Parse(GetParam().web),
+                 .destination_port = 5432})
+        .rule;
   }
 };
 
@@ -257,7 +265,7 @@ TEST_P(PoliciesTest, ADeletedPolicyIsGone) {
 TEST_P(PoliciesTest, ShadowDenialsAreCountedByPairPortAndRule) {
   MustApply(kShadows);
   EXPECT_TRUE(MustList("demo/closed").policies(0).shadow());
-  const RuleId no_web = RuleOf("CiliumNetworkPolicy/demo/no-web");
+  const RuleId no_web = ShadowRule();
   PushShadow(kNoRule, 5432);
   for (int i = 0; i < 2; ++i) PushShadow(no_web, 5432);
   const v1::GetShadowDenialsResponse all = AwaitConnections("", 3);
@@ -277,7 +285,8 @@ TEST_P(PoliciesTest, ShadowDenialsAreCountedByPairPortAndRule) {
   const v1::ShadowDenial& isolated = all.denials(1);
   EXPECT_THAT(isolated.policy(), IsEmpty());
   EXPECT_THAT(isolated.isolating_policies(),
-              ElementsAre("CiliumNetworkPolicy/demo/no-web", "demo/closed"));
+              ElementsAre("CiliumNetworkPolicy/demo/no-web", "demo/closed",
+                          "demo/db-from-web"));
 
   EXPECT_THAT(AwaitConnections("demo/closed", 1).denials(), SizeIs(1));
   EXPECT_THAT(AwaitConnections("demo/no-web", 3).denials(), SizeIs(2));
@@ -314,6 +323,10 @@ TEST_P(PoliciesTest, ExplainSaysWhatShadowPoliciesWouldDo) {
   MustApply(
       "deletes { kind: RESOURCE_KIND_CILIUM_NETWORK_POLICY namespace: 'demo' "
       "name: 'no-web' }");
+  EXPECT_FALSE(shadow().denied()) << "demo/db-from-web allows it";
+  MustApply(
+      "deletes { kind: RESOURCE_KIND_NETWORK_POLICY namespace: 'demo' "
+      "name: 'db-from-web' }");
   verdict = shadow();
   EXPECT_TRUE(verdict.denied());
   EXPECT_THAT(verdict.policy(), IsEmpty()) << "no rule denies";
