@@ -4,6 +4,7 @@
 
 #include <malloc.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <fstream>
@@ -27,6 +28,11 @@ absl::Status PinThread(uint32_t cpu) {
   CPU_SET(cpu, &cpus);
   if (sched_setaffinity(0, sizeof(cpus), &cpus) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot run on core ", cpu));
+}
+
+void PreferThread() {
+  constexpr int kMostPreferred = -20;
+  (void)setpriority(PRIO_PROCESS, 0, kMostPreferred);
 }
 
 double StolenMs(uint32_t cpu) {

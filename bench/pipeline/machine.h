@@ -15,6 +15,9 @@ namespace vswitch {
 
 // Lets the calling thread run on `cpu` alone.
 absl::Status PinThread(uint32_t cpu);
+// Puts the calling thread before all others of its core, which a node's workers
+// have to themselves.  Does nothing without the right to.
+void PreferThread();
 
 // Returns how long `cpu` was not ours since the machine started, in ms; a
 // multiple of 10 (proc(5), "steal").

@@ -147,6 +147,7 @@ class WorkerProcess {
     thread_ = std::thread([this] {
       const absl::Status pinned = PinThread(flags_.cpu);
       if (!pinned.ok()) std::cerr << pinned << "\n";
+      PreferThread();
       const bool registered = rte_thread_register() == 0;
       worker_->Run();
       if (registered) rte_thread_unregister();
