@@ -113,7 +113,7 @@ class RuleCatalog {
  private:
   std::optional<IdentityInfo> Describe(IdentityId id) const;
 
-  const CatalogParts parts_;
+  const CatalogParts parts_{};
   mutable absl::Mutex mutex_;
   mutable absl::node_hash_map<IdentityId, IdentityInfo> described_
       ABSL_GUARDED_BY(mutex_);
