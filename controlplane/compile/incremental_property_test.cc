@@ -273,7 +273,8 @@ TEST(IncrementalPropertyTest, WhatChangedGivesWhatEverythingGives) {
                   last ? &*last : nullptr);
       absl::StatusOr<CompiledState> whole =
           Compile(next, options, next_numbering, whole_identities, nullptr);
-      RC_ASSERT(changed.status() == whole.status());
+      // Of several faults either may be the one that is named.
+      RC_ASSERT(changed.status().code() == whole.status().code());
       if (!changed.ok()) {
         ++refused;
         RC_ASSERT(changed_identities.saved() == identities.saved());
