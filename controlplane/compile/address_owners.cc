@@ -46,6 +46,17 @@ const std::vector<IpAddress>& AddressesOf(const Object& object) {
   return none;
 }
 
+// The place of `address` in the claimer's list, 0 if it is inherited.
+size_t IndexOf(const Object& claimer, const IpAddress& address) {
+  const Port* port = std::get_if<Port>(&claimer.spec);
+  const std::vector<IpAddress>& addresses =
+      port == nullptr ? AddressesOf(claimer) : port->addresses;
+  auto found = std::find(addresses.begin(), addresses.end(), address);
+  return found == addresses.end()
+             ? 0
+             : static_cast<size_t>(found - addresses.begin());
+}
+
 const char* FieldOf(const Object& claimer) {
   switch (RankOf(claimer)) {
     case ClaimRank::kNode:
@@ -92,7 +103,7 @@ void AddressOwners::CheckGateway(const IpAddress& gateway) {
   if (found == nullptr) return;
   for (const Object* claimer : {found->object, found->port}) {
     if (claimer == nullptr) continue;
-    Refuse(*claimer, 0, gateway,
+    Refuse(*claimer, IndexOf(*claimer, gateway), gateway,
            absl::StrCat(" is already the address of ", kGatewayText));
   }
 }
@@ -139,7 +150,7 @@ void AddressOwners::Add(const Object& claimer,
       }
       const Object* loser = PlaceOf(*other) < PlaceOf(*winner) ? winner : other;
       winner = loser == other ? winner : other;
-      Refuse(*loser, loser == &claimer ? i : 0, address,
+      Refuse(*loser, loser == &claimer ? i : IndexOf(*loser, address), address,
              absl::StrCat(" is already the address of ", OwnerText(*winner)));
     }
     if (winner != &claimer) continue;
