@@ -6,13 +6,11 @@
 // `--clusters=10000` sets how many clusters each property is tried on.
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "controlplane/compile/naive_policy_evaluator.h"
 #include "controlplane/compile/random_cluster_objects.h"
 #include "controlplane/compile/test_cluster.h"
@@ -23,7 +21,6 @@ namespace vswitch {
 namespace {
 
 constexpr size_t kProbes = 40;
-constexpr int kDefaultClusters = 40;
 
 void Fill(const RandomObjects& objects, TestCluster& cluster) {
   for (const Object& object : objects.cluster) cluster.state().Upsert(object);
@@ -248,32 +245,11 @@ TEST_P(PolicyPropertyTest, ClustersAreNeitherOpenNorClosed) {
   }
 }
 
-std::string KindName(const testing::TestParamInfo<RandomKind>& info) {
-  return std::vector<std::string>{"Np", "Cluster", "Cilium",
-                                  "Mixed"}[static_cast<size_t>(info.param)];
-}
-
 INSTANTIATE_TEST_SUITE_P(Kinds, PolicyPropertyTest,
                          testing::Values(RandomKind::kNp, RandomKind::kCluster,
                                          RandomKind::kCilium,
                                          RandomKind::kMixed),
-                         KindName);
-
-// Tells rapidcheck how many cases to try; what RC_PARAMS says beside that
-// (seed=...) still counts.
-void SetClusters(int argc, char** argv) {
-  std::string clusters = absl::StrCat(kDefaultClusters);
-  for (int i = 1; i < argc; ++i) {
-    absl::string_view argument = argv[i];
-    if (absl::ConsumePrefix(&argument, "--clusters=")) {
-      clusters = std::string(argument);
-    }
-  }
-  const char* given = std::getenv("RC_PARAMS");
-  const std::string params = absl::StrCat("max_success=", clusters, " ",
-                                          given == nullptr ? "" : given);
-  setenv("RC_PARAMS", params.c_str(), 1);
-}
+                         RandomKindName);
 
 }  // namespace
 }  // namespace vswitch

@@ -2,13 +2,16 @@
 
 #include "controlplane/compile/random_cluster_objects.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace vswitch {
 namespace {
 
+constexpr int kDefaultClusters = 40;
 constexpr uint32_t kPods = 6;
 
 IpAddress Address(const std::string& text) { return *IpAddress::Parse(text); }
@@ -205,6 +208,25 @@ rc::Gen<RandomProbes> AnyProbes(size_t count) {
       [](std::vector<PolicyProbe> probes) {
         return RandomProbes{std::move(probes)};
       });
+}
+
+std::string RandomKindName(const testing::TestParamInfo<RandomKind>& info) {
+  return std::vector<std::string>{"Np", "Cluster", "Cilium",
+                                  "Mixed"}[static_cast<size_t>(info.param)];
+}
+
+void SetClusters(int argc, char** argv) {
+  std::string clusters = absl::StrCat(kDefaultClusters);
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if (absl::ConsumePrefix(&argument, "--clusters=")) {
+      clusters = std::string(argument);
+    }
+  }
+  const char* given = std::getenv("RC_PARAMS");
+  const std::string params = absl::StrCat("max_success=", clusters, " ",
+                                          given == nullptr ? "" : given);
+  setenv("RC_PARAMS", params.c_str(), 1);
 }
 
 Labels RandomLabels() {

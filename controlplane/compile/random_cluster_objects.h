@@ -21,6 +21,7 @@
 
 #include "controlplane/compile/naive_policy_evaluator.h"
 #include "controlplane/model/objects.h"
+#include "gtest/gtest.h"
 #include "rapidcheck.h"
 
 namespace vswitch {
@@ -48,6 +49,12 @@ rc::Gen<RandomObjects> AnyCluster(RandomKind kind);
 // replaces one of AnyCluster()'s.
 rc::Gen<Object> AnyChange(RandomKind kind);
 rc::Gen<RandomProbes> AnyProbes(size_t count);
+
+// Names the cases of a suite over RandomKind.
+std::string RandomKindName(const testing::TestParamInfo<RandomKind>& info);
+// Has each property tried on as many clusters as `--clusters=N` says, 40 if
+// nothing does; what RC_PARAMS says beside that (seed=...) still counts.
+void SetClusters(int argc, char** argv);
 
 // --- What the parts of the generators share ---
 
