@@ -106,10 +106,9 @@ TEST_P(TransactionTest, NothingIsAppliedWhenTheFifthOfTenHasATakenAddress) {
 
 TEST_P(TransactionTest, NothingIsAppliedWhenTwoPodsShareAnAddress) {
   ApplyDemoCluster();
-  ExpectRefusedWhole(
-      TenPods(AddressOf(3)),
-      {grpc::StatusCode::INVALID_ARGUMENT, "POD demo/p4", "pod.pod_ips",
-       "is already the address of Pod demo/p3"});
+  ExpectRefusedWhole(TenPods(AddressOf(3)),
+                     {grpc::StatusCode::INVALID_ARGUMENT, "POD demo/p4",
+                      "pod.pod_ips", "is already the address of Pod demo/p3"});
 }
 
 TEST_P(TransactionTest, ADryRunSaysWhatWouldHappenAndDoesNothing) {
