@@ -3,11 +3,15 @@
 //
 //   bazel run -c opt //bench/micro:policy_benchmark
 //
-// Time is that of one verdict.  "cold" asks one question after everything else
-// but the code has been pushed out of the caches; median_ns is the figure to
-// look at. Counters: lines, the most cache lines that a verdict reads, with the
-// one that says where its set lies; bytes of the table, 0 where the table does
-// not tell.
+// Time is that of one verdict.  "cold" asks one question after every line that
+// its answer reads was flushed from all caches; "evicted" after everything but
+// the code, page tables too, was pushed out of them.  one_load is what a single
+// read of memory costs in the same way: of the machine, not of a table.
+// Rows run several times, interleaved, since the machine is not the same from one
+// second to the next; look at the rows that end in _median, and there at
+// median_ns for "cold" and "evicted".  Counters: lines, the most cache lines
+// that a verdict reads, with the one that says where its set lies; bytes of the
+// table, 0 where the table does not tell.
 
 #include <benchmark/benchmark.h>
 #include <unistd.h>
@@ -20,7 +24,9 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "bench/micro/policy_workload.h"
@@ -32,6 +38,9 @@
 
 namespace vswitch {
 namespace {
+
+constexpr int kColdSamples = 2001;
+constexpr int kEvictedSamples = 11;
 
 struct CountedLines {
   std::set<uint64_t> touched;
@@ -65,10 +74,24 @@ class Sets {
   bool Allows(const PolicyQuestion& question) const {
     return table_.Lookup(question.set, question.query).allowed;
   }
+  // Flushes every line that the answer reads from all caches.
+  void Flush(const PolicyQuestion& question) const {
+    const uint32_t set = ToInt(question.set);
+    const std::span<const std::byte> bytes = copies_.list().Piece(set);
+    CountedLines lines;
+    PolicySetReader<CountedLines>(bytes, lines).Lookup(question.query);
+    for (const uint64_t line : lines.touched) {
+      _mm_clflush(bytes.data() + line * kCacheLineBytes);
+    }
+    _mm_clflush(&copies_.list().areas()[set]);
+    _mm_mfence();
+  }
   size_t bytes() const { return bytes_; }
   size_t lines() const { return lines_; }
 
  private:
+  static constexpr size_t kCacheLineBytes = 64;
+
   PieceCopies copies_;
   PolicyTable table_;
   size_t bytes_ = 0;
@@ -127,8 +150,8 @@ void EvictCaches() {
 template <typename Table>
 void Warm(benchmark::State& state, const PolicyWorkload& workload,
           const Table& table) {
-  // Few enough for the second-level cache to hold what they read.
-  const size_t count = std::min<size_t>(workload.questions.size(), 256);
+  // Few enough for the first-level cache to hold what they read.
+  const size_t count = std::min<size_t>(workload.questions.size(), 64);
   size_t next = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(table.Allows(workload.questions[next]));
@@ -136,13 +159,50 @@ void Warm(benchmark::State& state, const PolicyWorkload& workload,
   }
 }
 
-template <typename Table>
+// One time that is not shown by an average: the mean has every interruption of
+// the machine in it.
+class Samples {
+ public:
+  void Add(uint64_t ticks, benchmark::State& state) {
+    const uint64_t own = OwnTicks();
+    values_.push_back(static_cast<double>(ticks - std::min(ticks, own)) *
+                      NanosecondsPerTick());
+    state.SetIterationTime(values_.back() * 1e-9);
+  }
+  void Report(benchmark::State& state) {
+    const auto middle =
+        values_.begin() + static_cast<ptrdiff_t>(values_.size() / 2);
+    std::nth_element(values_.begin(), middle, values_.end());
+    state.counters["median_ns"] = *middle;
+  }
+
+ private:
+  std::vector<double> values_;
+};
+
 void Cold(benchmark::State& state, const PolicyWorkload& workload,
-          const Table& table) {
+          const Sets& table) {
+  Samples samples;
+  size_t next = 0;
+  for (auto _ : state) {
+    // Neither the question itself nor the translation of addresses is what we
+    // measure.
+    const PolicyQuestion question = workload.questions[next];
+    benchmark::DoNotOptimize(table.Allows(question));
+    table.Flush(question);
+    samples.Add(Ticks([&] { return table.Allows(question); }), state);
+    next = (next + 1) % workload.questions.size();
+  }
+  samples.Report(state);
+}
+
+template <typename Table>
+void Evicted(benchmark::State& state, const PolicyWorkload& workload,
+             const Table& table) {
   // One that brings the code back, but none of the table.
   const PolicyWorkload other_rules = ExactRules(1, 2, 5);
   const Table other(other_rules);
-  std::vector<double> samples;
+  Samples samples;
   size_t next = 0;
   for (auto _ : state) {
     // The question itself is not what we measure.
@@ -152,22 +212,43 @@ void Cold(benchmark::State& state, const PolicyWorkload& workload,
       benchmark::DoNotOptimize(other.Allows(any));
       if (&any - other_rules.questions.data() == 8) break;
     }
-    const uint64_t ticks = Ticks([&] { return table.Allows(question); });
-    samples.push_back(static_cast<double>(ticks - OwnTicks()) *
-                      NanosecondsPerTick());
-    state.SetIterationTime(samples.back() * 1e-9);
+    samples.Add(Ticks([&] { return table.Allows(question); }), state);
     next = (next + 1) % workload.questions.size();
   }
-  // The mean has every interruption of the machine in it.
-  std::nth_element(samples.begin(), samples.begin() + samples.size() / 2,
-                   samples.end());
-  state.counters["median_ns"] = samples[samples.size() / 2];
+  samples.Report(state);
+}
+
+// What one read of memory costs that nobody has read for long.
+void OneLoad(benchmark::State& state, bool evict) {
+  constexpr size_t kLines = 1 << 20;
+  struct alignas(64) Line {
+    uint64_t value = 1;
+  };
+  static const std::vector<Line> lines(kLines);
+  Samples samples;
+  uint64_t random = 1;
+  for (auto _ : state) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    const Line& line = lines[random >> 32 & (kLines - 1)];
+    benchmark::DoNotOptimize(line.value);
+    if (evict) {
+      EvictCaches();
+    } else {
+      _mm_clflush(&line);
+      _mm_mfence();
+    }
+    samples.Add(Ticks([&] {
+                  return *static_cast<const volatile uint64_t*>(&line.value);
+                }),
+                state);
+  }
+  samples.Report(state);
 }
 
 template <typename Table>
 void RegisterTable(const std::string& name,
                    std::function<PolicyWorkload()> make) {
-  // Made when the first of both runs, kept for the second.
+  // Made when the first of them runs, kept for all others.
   struct Made {
     PolicyWorkload workload;
     std::unique_ptr<Table> table;
@@ -191,17 +272,34 @@ void RegisterTable(const std::string& name,
                                  prepare(state);
                                  Warm(state, made->workload, *made->table);
                                });
-  benchmark::RegisterBenchmark(("cold/" + name).c_str(),
+  if constexpr (std::is_same_v<Table, Sets>) {
+    benchmark::RegisterBenchmark(("cold/" + name).c_str(),
+                                 [made, prepare](benchmark::State& state) {
+                                   prepare(state);
+                                   Cold(state, made->workload, *made->table);
+                                 })
+        ->UseManualTime()
+        ->Iterations(kColdSamples);
+  }
+  benchmark::RegisterBenchmark(("evicted/" + name).c_str(),
                                [made, prepare](benchmark::State& state) {
                                  prepare(state);
-                                 Cold(state, made->workload, *made->table);
-                                 made->table.reset();
+                                 Evicted(state, made->workload, *made->table);
                                })
       ->UseManualTime()
-      ->Iterations(51);
+      ->Iterations(kEvictedSamples);
+}
+
+void RegisterOneLoad(const char* name, bool evict, int samples) {
+  benchmark::RegisterBenchmark(
+      name, [evict](benchmark::State& state) { OneLoad(state, evict); })
+      ->UseManualTime()
+      ->Iterations(samples);
 }
 
 void RegisterAll() {
+  RegisterOneLoad("cold/one_load", false, kColdSamples);
+  RegisterOneLoad("evicted/one_load", true, kEvictedSamples);
   const auto exact = [](uint32_t sets, uint32_t entries, uint32_t identities) {
     return [=] { return ExactRules(sets, entries, identities); };
   };
@@ -220,9 +318,9 @@ void RegisterAll() {
   RegisterTable<RuleMap>("flat_hash_map/10", few);
   RegisterTable<RuleMap>("flat_hash_map/10000", thousands);
   RegisterTable<RuleMap>("flat_hash_map/1000000", million);
-  // Building a million rules takes rte_acl longer than all the rest.
   RegisterTable<RuleAcl>("rte_acl/10", few);
   RegisterTable<RuleAcl>("rte_acl/10000", thousands);
+  RegisterTable<RuleAcl>("rte_acl/1000000", million);
 }
 
 // The switch keeps its tables in huge pages; so shall every table here.  malloc
@@ -240,6 +338,18 @@ void StartWithHugePages(char** argv) {
 
 int main(int argc, char** argv) {
   vswitch::StartWithHugePages(argv);
+  // What the command line says goes before.
+  std::vector<char*> arguments = {argv[0]};
+  char repetitions[] = "--benchmark_repetitions=7";
+  char interleaving[] = "--benchmark_enable_random_interleaving=true";
+  char aggregates[] = "--benchmark_report_aggregates_only=true";
+  for (char* flag : {repetitions, interleaving, aggregates}) {
+    arguments.push_back(flag);
+  }
+  arguments.insert(arguments.end(), argv + 1, argv + argc);
+  argc = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  argv = arguments.data();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   vswitch::InitDpdk();

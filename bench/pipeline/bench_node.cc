@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,18 +26,8 @@ namespace {
 // About what gRPC lets in with one message.
 constexpr size_t kObjectsPerTransaction = 20000;
 constexpr absl::Duration kPatience = absl::Seconds(30);
-
-// Where the machine has no huge pages set aside, transparent ones will do.
-absl::StatusOr<Segment> MakeSegment(const std::string& name, uint64_t bytes) {
-  ASSIGN_OR_RETURN(Segment segment,
-                   Segment::Create(name, bytes, HugePages::kAuto));
-  if (!segment.uses_huge_pages()) {
-    // No harm if the kernel has none.
-    madvise(segment.writable().data(), segment.writable().size(),
-            MADV_HUGEPAGE);
-  }
-  return segment;
-}
+// Two segments, each rounded up to pages of 2 MB.
+constexpr uint64_t kHugePageRounding = 4 << 20;
 
 // The program lies beside this one.
 std::string WorkerPath() {
@@ -99,12 +88,15 @@ absl::Status BenchNode::MakeMemory(const BenchNodeOptions& options) {
       .counter_bytes = CounterTable::kBytes,
       .connection_bytes = ConnectionTable::BytesFor(options.connections),
       .secret = {{3, 4}}};
+  const uint64_t table_bytes = TableMemoryWriter::BytesFor(tables);
+  const uint64_t worker_bytes = WorkerMemory::BytesFor(workers);
+  huge_pages_.emplace(table_bytes + worker_bytes + kHugePageRounding);
   ASSIGN_OR_RETURN(
       table_segment_,
-      MakeSegment("bench-tables", TableMemoryWriter::BytesFor(tables)));
+      Segment::Create("bench-tables", table_bytes, HugePages::kAuto));
   ASSIGN_OR_RETURN(
       worker_segment_,
-      MakeSegment("bench-workers", WorkerMemory::BytesFor(workers)));
+      Segment::Create("bench-workers", worker_bytes, HugePages::kAuto));
   ASSIGN_OR_RETURN(traffic_segment_,
                    Segment::Create("bench-traffic", sizeof(TrafficControl),
                                    HugePages::kOff));

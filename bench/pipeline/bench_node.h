@@ -27,6 +27,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bench/pipeline/machine.h"
 #include "bench/pipeline/traffic_control.h"
 #include "controlplane/publish/control_plane.h"
 #include "dataplane/memory/segment.h"
@@ -76,6 +77,7 @@ class BenchNode {
   absl::Status MakeMemory(const BenchNodeOptions& options);
   absl::Status AwaitReady();
 
+  std::optional<HugePageReservation> huge_pages_;  // outlives its users
   Segment table_segment_;
   Segment worker_segment_;
   Segment traffic_segment_;

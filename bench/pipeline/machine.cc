@@ -3,15 +3,20 @@
 #include "bench/pipeline/machine.h"
 
 #include <malloc.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace vswitch {
 namespace {
@@ -19,6 +24,24 @@ namespace {
 constexpr double kMib = 1 << 20;
 constexpr double kMsPerTick = 10;  // USER_HZ is 100
 constexpr int kStealColumn = 8;    // after the name
+constexpr uint64_t kHugePageBytes = 2 << 20;
+constexpr char kHugePageFile[] = "/proc/sys/vm/nr_hugepages";
+
+// What the file said before, for a signal handler too.
+char huge_pages_before[32];
+
+void RestoreHugePages() {
+  const int fd = open(kHugePageFile, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)!write(fd, huge_pages_before, std::strlen(huge_pages_before));
+  close(fd);
+}
+
+void EndBySignal(int signal) {
+  RestoreHugePages();
+  std::signal(signal, SIG_DFL);
+  (void)raise(signal);
+}
 
 }  // namespace
 
@@ -33,6 +56,22 @@ absl::Status PinThread(uint32_t cpu) {
 void PreferThread() {
   constexpr int kMostPreferred = -20;
   (void)setpriority(PRIO_PROCESS, 0, kMostPreferred);
+}
+
+HugePageReservation::HugePageReservation(uint64_t bytes) {
+  uint64_t before = 0;
+  std::ifstream(kHugePageFile) >> before;
+  absl::SNPrintF(huge_pages_before, sizeof(huge_pages_before), "%d", before);
+  std::signal(SIGINT, EndBySignal);
+  std::signal(SIGTERM, EndBySignal);
+  const uint64_t more = (bytes + kHugePageBytes - 1) / kHugePageBytes;
+  std::ofstream(kHugePageFile) << before + more << std::flush;
+}
+
+HugePageReservation::~HugePageReservation() {
+  RestoreHugePages();
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 double StolenMs(uint32_t cpu) {

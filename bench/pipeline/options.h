@@ -26,7 +26,7 @@ struct BenchOptions {
   uint32_t flows = 65536;
   double first_percent = 1;   // of packets that begin a flow
   double share_percent = 50;  // of the capacity, at which is measured
-  double probe_seconds = 0.5;
+  double probe_seconds = 5;
   double seconds = 5;
   uint32_t trials = 5;
   // Churn.

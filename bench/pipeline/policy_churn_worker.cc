@@ -6,7 +6,6 @@
 
 #include <rte_cycles.h>
 #include <rte_lcore.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -77,9 +76,6 @@ class WorkerProcess {
                      Segment::Map(flags_.worker_fd, SegmentAccess::kReadWrite));
     ASSIGN_OR_RETURN(control_segment_, Segment::Map(flags_.control_fd,
                                                     SegmentAccess::kReadWrite));
-    // No harm if the kernel has none.
-    madvise(worker_segment_.writable().data(), worker_segment_.bytes().size(),
-            MADV_HUGEPAGE);
     control_ =
         reinterpret_cast<TrafficControl*>(control_segment_.writable().data());
     ASSIGN_OR_RETURN(tables_,

@@ -30,6 +30,9 @@ class PieceList {
   PieceList(std::span<const std::byte> memory, std::span<const PieceArea> areas)
       : memory_(memory), areas_(areas) {}
 
+  // Where the pieces lie, unchecked.
+  std::span<const PieceArea> areas() const { return areas_; }
+
   uint32_t size() const { return static_cast<uint32_t>(areas_.size()); }
 
   // Returns the bytes of piece `index`, aligned to 64; an empty span if there

@@ -31,6 +31,11 @@ absl::Status ErrnoStatus(absl::string_view what, int error) {
   return absl::ErrnoToStatus(error, what);
 }
 
+// Huge pages are the segment's own from the start: to have them zeroed and in
+// the page tables now costs no memory, and keeps the kernel out of a worker's
+// way.
+int PopulateFlag(bool huge) { return huge ? MAP_POPULATE : 0; }
+
 // Returns a sized, sealed and mapped memfd; the mapping tells whether there are
 // enough huge pages, which the kernel reserves at mmap time.
 absl::Status CreateMapped(const std::string& name, uint64_t bytes,
@@ -48,7 +53,8 @@ absl::Status CreateMapped(const std::string& name, uint64_t bytes,
     return ErrnoStatus(absl::StrCat("memory ", name, ": cannot seal its size"),
                        errno);
   }
-  *data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+  *data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+               MAP_SHARED | PopulateFlag((flags & MFD_HUGETLB) != 0), *fd, 0);
   if (*data == MAP_FAILED) {
     *data = nullptr;
     return ErrnoStatus(
@@ -125,7 +131,10 @@ absl::StatusOr<Segment> Segment::Map(int fd, SegmentAccess access) {
   const int protection =
       access == SegmentAccess::kRead ? PROT_READ : PROT_READ | PROT_WRITE;
   const uint64_t size = static_cast<uint64_t>(info.st_size);
-  void* data = mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+  // hugetlbfs reports its page size as the block size.
+  const bool huge = static_cast<uint64_t>(info.st_blksize) >= kHugePageBytes;
+  void* data = mmap(nullptr, size, protection, MAP_SHARED | PopulateFlag(huge),
+                    fd, 0);
   if (data == MAP_FAILED) {
     return ErrnoStatus(
         absl::StrCat(
@@ -135,9 +144,7 @@ absl::StatusOr<Segment> Segment::Map(int fd, SegmentAccess access) {
   }
   segment.data_ = static_cast<std::byte*>(data);
   segment.size_ = size;
-  // hugetlbfs reports its page size as the block size.
-  segment.uses_huge_pages_ =
-      static_cast<uint64_t>(info.st_blksize) >= kHugePageBytes;
+  segment.uses_huge_pages_ = huge;
   return segment;
 }
 

@@ -15,7 +15,7 @@
 //   ASSIGN_OR_RETURN(Segment mine, Segment::Map(fd, SegmentAccess::kRead));
 //
 // Memory is sparse: a page that nobody touched costs nothing, except with huge
-// pages, which are reserved when the segment is created.
+// pages, which are reserved and zeroed when the segment is created.
 //
 // Owns the mapping and the descriptor.  Thread-compatible; what the bytes hold
 // has thread rules of its own.
