@@ -7,8 +7,8 @@
 // its answer reads was flushed from all caches; "evicted" after everything but
 // the code, page tables too, was pushed out of them.  one_load is what a single
 // read of memory costs in the same way: of the machine, not of a table.
-// Rows run several times, interleaved, since the machine is not the same from one
-// second to the next; look at the rows that end in _median, and there at
+// Rows run several times, interleaved, since the machine is not the same from
+// one second to the next; look at the rows that end in _median, and there at
 // median_ns for "cold" and "evicted".  Counters: lines, the most cache lines
 // that a verdict reads, with the one that says where its set lies; bytes of the
 // table, 0 where the table does not tell.

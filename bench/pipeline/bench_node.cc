@@ -91,9 +91,8 @@ absl::Status BenchNode::MakeMemory(const BenchNodeOptions& options) {
   const uint64_t table_bytes = TableMemoryWriter::BytesFor(tables);
   const uint64_t worker_bytes = WorkerMemory::BytesFor(workers);
   huge_pages_.emplace(table_bytes + worker_bytes + kHugePageRounding);
-  ASSIGN_OR_RETURN(
-      table_segment_,
-      Segment::Create("bench-tables", table_bytes, HugePages::kAuto));
+  ASSIGN_OR_RETURN(table_segment_, Segment::Create("bench-tables", table_bytes,
+                                                   HugePages::kAuto));
   ASSIGN_OR_RETURN(
       worker_segment_,
       Segment::Create("bench-workers", worker_bytes, HugePages::kAuto));

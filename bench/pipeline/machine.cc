@@ -2,8 +2,8 @@
 
 #include "bench/pipeline/machine.h"
 
-#include <malloc.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -20,10 +20,10 @@ absl::Status PinThread(uint32_t cpu);
 // have to themselves.  Does nothing without the right to.
 void PreferThread();
 
-// Huge pages of 2 MB that the kernel sets aside while this lives, on top of those
-// that it had; fewer than asked for, or none, where it has too little memory or
-// we have not the right.  At most one at a time.  A signal that ends the process
-// (SIGINT, SIGTERM) gives them back too.
+// Huge pages of 2 MB that the kernel sets aside while this lives, on top of
+// those that it had; fewer than asked for, or none, where it has too little
+// memory or we have not the right.  At most one at a time.  A signal that ends
+// the process (SIGINT, SIGTERM) gives them back too.
 class HugePageReservation {
  public:
   explicit HugePageReservation(uint64_t bytes);

@@ -133,8 +133,8 @@ absl::StatusOr<Segment> Segment::Map(int fd, SegmentAccess access) {
   const uint64_t size = static_cast<uint64_t>(info.st_size);
   // hugetlbfs reports its page size as the block size.
   const bool huge = static_cast<uint64_t>(info.st_blksize) >= kHugePageBytes;
-  void* data = mmap(nullptr, size, protection, MAP_SHARED | PopulateFlag(huge),
-                    fd, 0);
+  void* data =
+      mmap(nullptr, size, protection, MAP_SHARED | PopulateFlag(huge), fd, 0);
   if (data == MAP_FAILED) {
     return ErrnoStatus(
         absl::StrCat(
