@@ -141,6 +141,7 @@ grpc::Status ObserveServiceImpl::ListConnections(
   uint32_t now_s = MonotonicSeconds();
   context_.connections.ForEach([&](const ConnectionInfo& info) {
     bool full = request->limit() != 0 && count >= request->limit();
+    if ((info.record.flags & kNotAConnection) != 0) return;
     if (!open || full || !filter->Matches(info.record)) return;
     ++count;
     *batch.add_connections() = Describe(info, *names, now_s);

@@ -112,7 +112,7 @@ struct ConnectionRecord {
   Be16 reply_source_port;
   Be16 reply_destination_port;
   IpProtocol protocol{};
-  uint8_t flags = 0;  // free for the pipeline; not interpreted here
+  uint8_t flags = 0;  // of ConnectionFlag
   uint16_t zone = 0;
   uint32_t service = kNoService;
   uint32_t created_s = 0;  // of the clock that Insert() was given
@@ -145,6 +145,19 @@ struct ConnectionRecord {
 };
 static_assert(sizeof(ConnectionRecord) == 120);
 static_assert(std::is_trivially_copyable_v<ConnectionRecord>);
+
+// What ConnectionRecord::flags may hold.
+enum ConnectionFlag : uint8_t {
+  // Not a connection, but what source NAT notes about a client's port
+  // (dataplane/nat/source_nat.h).
+  kNatMapping = 1,
+  kNatContact = 2,
+  // Only packets of this direction keep the entry (RFC 4787 REQ-6: what comes
+  // from outside does not keep a mapping); with neither, both directions do.
+  kKeptByOriginal = 4,
+  kKeptByReply = 8,
+};
+inline constexpr uint8_t kNotAConnection = kNatMapping | kNatContact;
 
 inline constexpr uint32_t kNoConnection = 0xffffffff;
 

@@ -226,11 +226,11 @@ class ConnectionStore {
 
   // Returns the protocol of a live entry.
   IpProtocol Protocol(uint32_t index) const {
-    constexpr uint32_t kOffset = offsetof(ConnectionRecord, protocol);
     return static_cast<IpProtocol>(
-        arrays_.entries[index].words[kOffset / 8].LoadRelaxed() >>
-            kOffset % 8 * 8 &
-        0xff);
+        ReadByte(index, offsetof(ConnectionRecord, protocol)));
+  }
+  uint8_t Flags(uint32_t index) const {
+    return ReadByte(index, offsetof(ConnectionRecord, flags));
   }
 
   // Stores a new judgement; see ConnectionTable::Refresh().
@@ -278,18 +278,18 @@ class ConnectionStore {
   }
 
   // Counts a packet of `bytes` for the view's direction.
-  void Touch(const ConnectionView& view, uint32_t bytes, uint32_t now_s) {
+  bool Touch(const ConnectionView& view, uint32_t bytes, uint32_t now_s) {
     // The entry may have gone to another connection since the lookup; in what
     // is left between this look and the counting a few bytes may go astray,
     // never a verdict.
-    if (!IsCurrent(view)) return;
+    if (!IsCurrent(view)) return false;
     Half& half =
         arrays_.halves[static_cast<uint32_t>(view.direction)][view.index];
     half.packets.AddSingleWriter(1);
     half.bytes.AddSingleWriter(bytes);
-    if (half.last_seen_s.LoadRelaxed() != now_s) {
-      half.last_seen_s.StoreRelaxed(now_s);
-    }
+    if (half.last_seen_s.LoadRelaxed() == now_s) return false;
+    half.last_seen_s.StoreRelaxed(now_s);
+    return true;
   }
   DirectionCounts Counts(uint32_t index, FlowDirection direction) const {
     const Half& half = arrays_.halves[static_cast<uint32_t>(direction)][index];
@@ -303,6 +303,13 @@ class ConnectionStore {
   }
 
  private:
+  // A byte of the record that never changes while the entry lives.
+  uint8_t ReadByte(uint32_t index, size_t offset) const {
+    return static_cast<uint8_t>(
+        arrays_.entries[index].words[offset / 8].LoadRelaxed() >>
+        offset % 8 * 8);
+  }
+
   // One slot of one bucket.
   struct Lane {
     Bucket* bucket = nullptr;

@@ -41,12 +41,22 @@ ConnectionRecord RecordOf(const NewConnection& connection, uint32_t now_s) {
   return record;
 }
 
-// How long a connection has been idle: since the later of its directions.
+bool Keeps(uint8_t flags, FlowDirection direction) {
+  constexpr uint8_t kEither = kKeptByOriginal | kKeptByReply;
+  return (flags & kEither) == 0 ||
+         (flags & (direction == FlowDirection::kOriginal ? kKeptByOriginal
+                                                         : kKeptByReply)) != 0;
+}
+
+// How long a connection has been idle: since the later of the directions that
+// keep it.
 uint32_t IdleSeconds(const SharedConnectionStore& store, uint32_t index,
                      uint32_t now_s) {
+  const uint8_t flags = store.Flags(index);
   uint32_t idle_s = UINT32_MAX;
   for (FlowDirection direction :
        {FlowDirection::kOriginal, FlowDirection::kReply}) {
+    if (!Keeps(flags, direction)) continue;
     // Another worker's clock reading may be later than ours.
     const auto since = static_cast<int32_t>(
         now_s - store.Counts(index, direction).last_seen_s);
@@ -186,9 +196,9 @@ TrackAction ConnectionTable::Track(ConnectionView& view, uint8_t tcp_flags) {
   return TrackAction::kPass;
 }
 
-void ConnectionTable::Touch(const ConnectionView& view, uint32_t bytes,
+bool ConnectionTable::Touch(const ConnectionView& view, uint32_t bytes,
                             uint64_t now_ns) {
-  if (view.found()) layout_->store.Touch(view, bytes, ToSeconds(now_ns));
+  return view.found() && layout_->store.Touch(view, bytes, ToSeconds(now_ns));
 }
 
 bool ConnectionTable::Erase(const ConnectionView& view) {

@@ -113,7 +113,8 @@ class ConnectionTable {
   TrackAction Track(ConnectionView& view, uint8_t tcp_flags);
 
   // Counts a packet for view.direction and notes that the connection lives.
-  void Touch(const ConnectionView& view, uint32_t bytes, uint64_t now_ns);
+  // Returns whether it is the direction's first one in this second.
+  bool Touch(const ConnectionView& view, uint32_t bytes, uint64_t now_ns);
 
   // Removes the entry; lookups miss from now on.  Returns false if it was gone
   // already, or a bucket was held for too long.

@@ -45,6 +45,11 @@ absl::StatusOr<Settings> OpenSettings(std::span<const std::byte> blob) {
         absl::StrCat("settings: ", settings.node_address_count,
                      " node addresses, at most ", kMaxNodeAddresses, " fit"));
   }
+  if (settings.nat.address_count > kMaxNatAddresses) {
+    return absl::DataLossError(absl::StrCat(
+        "settings: ", settings.nat.address_count,
+        " addresses of source NAT, at most ", kMaxNatAddresses, " fit"));
+  }
   return settings;
 }
 
@@ -86,12 +91,14 @@ std::optional<RouteTarget> ForwardingState::route(
 }
 
 uint32_t PackRouteTarget(const RouteTarget& target) {
-  return uint32_t{static_cast<uint8_t>(target.kind)} << 16 | ToInt(target.port);
+  return uint32_t{target.keeps_source} << 24 |
+         uint32_t{static_cast<uint8_t>(target.kind)} << 16 |
+         ToInt(target.port);
 }
 
 RouteTarget UnpackRouteTarget(uint32_t value) {
   return {.kind = static_cast<RouteKind>(value >> 16 & 0xff),
-          .reserved = 0,
+          .keeps_source = static_cast<uint8_t>(value >> 24 & 1),
           .port = PortId{static_cast<uint16_t>(value)}};
 }
 

@@ -18,6 +18,7 @@
 
 #include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/nat/source_nat.h"
 
 namespace vswitch {
 
@@ -81,7 +82,7 @@ enum class RouteKind : uint8_t {
 };
 struct RouteTarget {
   RouteKind kind;
-  uint8_t reserved;
+  uint8_t keeps_source;  // 1: no source translation on the way there
   PortId port;
 };
 static_assert(sizeof(RouteTarget) == 4);
@@ -99,7 +100,6 @@ struct ConnectionTimeouts {
 };
 
 inline constexpr uint32_t kMaxNodeAddresses = 8;
-
 struct Settings {
   MacAddress gateway_mac;  // the switch's own, on every port
   PortId host_port;        // kNoPort when there is none
@@ -108,6 +108,7 @@ struct Settings {
   IpAddress gateway_link_local;  // fe80:: address of gateway_mac
   uint32_t node_address_count;
   IpAddress node_addresses[kMaxNodeAddresses];
+  NatSettings nat;
   ConnectionTimeouts timeouts;
   uint32_t icmp_errors_per_second;       // of the whole switch, per worker
   uint32_t icmp_errors_per_second_port;  // caused by one port, per worker

@@ -6,10 +6,13 @@
 
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/conntrack/tcp_state.h"
+#include "dataplane/nat/source_nat.h"
 #include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/connection_opener.h"
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/pipeline/icmp_error.h"
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/stages.h"
@@ -105,7 +108,8 @@ class FirstPacket {
   FirstPacket(PipelineContext& context, Burst& burst)
       : context_(context),
         burst_(burst),
-        connections_(*context.environment.connections) {}
+        connections_(*context.environment.connections),
+        opener_(context, burst) {}
 
   // Returns why the packet goes no further, or kNone.
   DropReason Handle(uint32_t slot) {
@@ -160,8 +164,15 @@ class FirstPacket {
     PacketMeta& meta = burst_.metas[slot];
     // An error begins nothing; what it is about is not known any more.
     if (meta.icmp == IcmpKind::kError) return DropReason::kIcmpNoFlow;
-    const JudgeResult result =
-        Ask({.key = Key(slot), .in_port = burst_.in_port});
+    JudgeQuery query{.key = Key(slot), .in_port = burst_.in_port};
+    const DropReason mapping = FindMapping(query);
+    if (mapping != DropReason::kNone) return mapping;
+    JudgeResult result = Ask(query);
+    if (mapped_ && burst_.port->kind == PortKind::kPod) {
+      // RFC 4787 REQ-9: it comes from the sender's outside address.
+      result.nat_address =
+          NatAddressFor(burst_.state->settings().nat, query.key.source);
+    }
     const Judgement judgement = ToJudgement(burst_, result);
     TakeJudgement(judgement, FlowDirection::kOriginal, meta);
     const bool is_denied = IsPolicyDenial(result.drop);
@@ -185,6 +196,32 @@ class FirstPacket {
     return Insert(slot, result, judgement, *state);
   }
 
+  // Finds out whether the packet is sent to a mapping of source NAT, and to
+  // whom; returns why it goes no further, or kNone.
+  DropReason FindMapping(JudgeQuery& query) {
+    mapped_ = false;
+    const IpAddress& destination = query.key.destination;
+    if (!IsNatAddress(burst_.state->settings().nat, destination)) {
+      return DropReason::kNone;
+    }
+    const MappedPacket mapped =
+        opener_.FindMapped(query.key, burst_.port->kind == PortKind::kPod);
+    switch (mapped.kind) {
+      case MappedPacket::Kind::kFiltered:
+        return DropReason::kNatFiltered;
+      case MappedPacket::Kind::kFound:
+        mapped_ = true;
+        query.kept_translation = mapped.translated;
+        return DropReason::kNone;
+      case MappedPacket::Kind::kNone:
+        break;
+    }
+    // An address that the node has itself is the node's otherwise.
+    const HostLookup hosts(*burst_.state, *context_.environment.identities);
+    return hosts.EndpointOf(destination) == nullptr ? DropReason::kNatNoMapping
+                                                    : DropReason::kNone;
+  }
+
   DropReason Insert(uint32_t slot, const JudgeResult& result,
                     const Judgement& judgement, ConnectionState state) {
     NewConnection connection{.original = Key(slot),
@@ -192,11 +229,13 @@ class FirstPacket {
                              .judgement = judgement,
                              .state = state};
     if (result.is_service) connection.service = result.service;
-    const InsertResult inserted = InsertOrReplace(connection);
-    burst_.leaving_keys[slot] = result.translated;
+    if (mapped_) {
+      connection.flags |= kKeptByReply;  // the pod is the one who answers
+    }
+    const InsertResult inserted = opener_.Open(connection, result.nat_address);
+    burst_.leaving_keys[slot] = connection.reply.Reversed();
     switch (inserted.status) {
       case InsertStatus::kInserted:
-        context_.counters().connections_inserted.Add(1);
         inserted_ = true;
         burst_.View(slot) = inserted.view;
         burst_.metas[slot].connection = inserted.view.index;
@@ -217,23 +256,12 @@ class FirstPacket {
       case InsertStatus::kFull:
         return DropReason::kConnectionsFull;
       case InsertStatus::kBusy:
-        return DropReason::kNone;
+        // Without the entry no answer would find the way back through source
+        // NAT.
+        return result.nat_address.has_value() ? DropReason::kConnectionsFull
+                                              : DropReason::kNone;
     }
     return DropReason::kConnectionsFull;
-  }
-
-  InsertResult InsertOrReplace(const NewConnection& connection) {
-    const WorkerId worker = context_.environment.worker;
-    InsertResult result =
-        connections_.Insert(worker, connection, burst_.now_ns);
-    if (result.status != InsertStatus::kReplyTaken) return result;
-    // A TCP connection that is over, but not yet forgotten, gives way.
-    ConnectionView holder = connections_.Lookup(connection.reply);
-    const bool is_over = holder.state == ConnectionState::kTimeWait ||
-                         holder.state == ConnectionState::kClosed;
-    if (!holder.found() || !is_over) return result;
-    context_.EraseConnection(holder, ConnectionEnd::kReplaced);
-    return connections_.Insert(worker, connection, burst_.now_ns);
   }
 
   DropReason JudgeAgain(uint32_t slot) {
@@ -311,6 +339,8 @@ class FirstPacket {
   PipelineContext& context_;
   Burst& burst_;
   ConnectionTable& connections_;
+  ConnectionOpener opener_;
+  bool mapped_ = false;        // this packet is sent to a mapping
   bool inserted_ = false;      // a packet of this burst made an entry
   bool judged_again_ = false;  // a packet of this burst changed an entry
   bool began_anew_ = false;    // this packet made its connection be forgotten

@@ -1,7 +1,8 @@
-// Judge(): service, route, identities, policy, in this order.
+// Judge(): service, route, source NAT, identities, policy, in this order.
 
 #include "dataplane/pipeline/judge.h"
 
+#include "dataplane/nat/source_nat.h"
 #include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/policy/policy_set.h"
 
@@ -35,7 +36,7 @@ class Judging {
     for (DropReason reason : {source_reason, destination_reason}) {
       if (result_.drop == DropReason::kNone) result_.drop = reason;
     }
-    if (result_.drop == DropReason::kNone) result_.drop = CheckOwnBackend();
+    if (result_.drop == DropReason::kNone) result_.drop = ChooseSource();
     if (result_.drop == DropReason::kNone) result_.drop = CheckLabelsKnown();
     if (result_.drop == DropReason::kNone) result_.drop = AskPolicy();
     if (result_.drop == DropReason::kNone) AskShadow();
@@ -82,6 +83,7 @@ class Judging {
         return DropReason::kHostUnreachable;
       }
       end.port = route->port;
+      end.keeps_source = route->keeps_source != 0;
       // Not bound to anything, so it is outside of the cluster.
       if (end.identity == kIdentityUnknown) end.identity = kIdentityWorld;
     }
@@ -126,13 +128,30 @@ class Judging {
     return turns_back ? DropReason::kNoRoute : DropReason::kNone;
   }
 
-  // A pod that reaches itself through a service would see its own address as
-  // the peer's; answers would not come back through the switch.
-  DropReason CheckOwnBackend() const {
+  // Decides under which address the destination sees the source.
+  DropReason ChooseSource() {
     const FlowKey& translated = result_.translated;
+    // A pod that reaches itself through a service would see its own address as
+    // the peer's; answers would not come back through the switch.
     const bool is_own = translated.source == translated.destination &&
                         query_.key.destination != translated.destination;
-    return is_own ? DropReason::kServiceHairpin : DropReason::kNone;
+    if (is_own || IsPodToWorld()) {
+      result_.nat_address =
+          NatAddressFor(state_.settings().nat, translated.source);
+    }
+    return is_own && !result_.nat_address.has_value()
+               ? DropReason::kServiceHairpin
+               : DropReason::kNone;
+  }
+
+  bool IsPodToWorld() const {
+    const JudgedEnd& destination = result_.destination;
+    const EndpointRecord* from = state_.endpoint(result_.source.endpoint);
+    if (from == nullptr || from->is_host != 0 || destination.keeps_source ||
+        destination.identity != kIdentityWorld) {
+      return false;
+    }
+    return state_.port(destination.port)->kind == PortKind::kUplink;
   }
 
   DropReason CheckLabelsKnown() const {

@@ -1,7 +1,8 @@
 // dataplane/pipeline/judge.h
 //
 // Judge(): what the switch does with a new connection, and why: service, then
-// route or endpoint, then identities, then policy on egress and on ingress.
+// route or endpoint, then source NAT, then identities, then policy on egress
+// and on ingress.
 // The first_packet stage acts on the answer; explain and probe show it.  There
 // is no other judge.
 //
@@ -9,10 +10,10 @@
 //   JudgeResult result = Judge(state, identities, query);
 //   if (result.drop == DropReason::kPolicyDenied) ... result.ingress.rule
 //
-// Policy sees the packet behind the service's translation: the backend's
-// address and port.  A connection that passes is shown to the sets with shadow
-// policies as well, whose denial only counts.  Pure: any thread that holds the
-// generation.
+// Policy sees the packet behind the service's translation, with the backend's
+// address and port, and before source NAT.  A connection that passes is shown
+// to the sets with shadow policies as well, whose denial only counts.  Pure:
+// any thread that holds the generation.
 
 #ifndef VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_
 #define VSWITCH_DATAPLANE_PIPELINE_JUDGE_H_
@@ -48,6 +49,7 @@ struct JudgedEnd {
   EndpointId endpoint = kNoEndpoint;  // kNoEndpoint: not on this node
   PortId port = kNoPort;              // that leads to it
   uint32_t epoch = 0;                 // of its address (HostBinding)
+  bool keeps_source = false;  // the route there wants the source untranslated
 };
 
 // What shadow policies would deny.
@@ -61,6 +63,9 @@ struct JudgeResult {
   FlowKey translated;                   // the key as it leaves
   bool is_service = false;              // went to a service's address
   uint32_t service = 0;                 // its number, if is_service
+  // The source's address outside, if it gets another; which port it gets there
+  // is found when the connection begins, and `translated` lacks both.
+  std::optional<IpAddress> nat_address;
   JudgedEnd source;
   JudgedEnd destination;
   // The two verdicts; one that was not asked says allowed, kNoRule.

@@ -2,6 +2,7 @@
 
 #include "dataplane/pipeline/verdict.h"
 
+#include "dataplane/pipeline/connection_opener.h"
 #include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
 
@@ -10,6 +11,14 @@ namespace {
 
 bool IsBefore(uint32_t generation, uint64_t limit) {
   return static_cast<int32_t>(static_cast<uint32_t>(limit) - generation) > 0;
+}
+
+// Whether packets of the view's direction keep a mapping of source NAT.
+bool KeepsMapping(const ConnectionView& view) {
+  const uint8_t flag = view.direction == FlowDirection::kOriginal
+                           ? kKeptByOriginal
+                           : kKeptByReply;
+  return (view.record.flags & flag) != 0;
 }
 
 }  // namespace
@@ -71,7 +80,11 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
       connections.Track(view, meta.tcp_flags) == TrackAction::kInvalid) {
     return DropReason::kConnectionInvalid;
   }
-  connections.Touch(view, meta.packet_bytes, burst.now_ns);
+  // Once a second: a mapping of source NAT lives for minutes.
+  if (connections.Touch(view, meta.packet_bytes, burst.now_ns) &&
+      KeepsMapping(view)) {
+    ConnectionOpener(context, burst).KeepMapping(view);
+  }
   return DropReason::kNone;
 }
 

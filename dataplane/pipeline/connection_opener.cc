@@ -1,0 +1,182 @@
+// Entries of new connections, their ports outside, and UDP's mappings.
+
+#include "dataplane/pipeline/connection_opener.h"
+
+#include "dataplane/nat/source_nat.h"
+#include "dataplane/pipeline/host_lookup.h"
+
+namespace vswitch {
+namespace {
+
+// Ports that are tried before the range counts as full: where nine of ten are
+// taken, one in five hundred connections finds none.
+constexpr uint32_t kPortAttempts = 64;
+
+bool HasPort(IpProtocol protocol) {
+  switch (protocol) {
+    case IpProtocol::kTcp:
+    case IpProtocol::kUdp:
+    case IpProtocol::kUdpLite:
+    case IpProtocol::kSctp:
+    case IpProtocol::kIcmp:    // the identifier
+    case IpProtocol::kIcmpv6:  // likewise
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether the entry only waits to be forgotten.
+bool IsOver(const ConnectionView& view) {
+  return view.found() && (view.state == ConnectionState::kTimeWait ||
+                          view.state == ConnectionState::kClosed);
+}
+
+}  // namespace
+
+InsertResult ConnectionOpener::Open(
+    NewConnection& connection, const std::optional<IpAddress>& nat_address) {
+  if (!nat_address.has_value()) return Insert(connection);
+  FlowKey leaving = connection.reply.Reversed();
+  leaving.source = *nat_address;
+  if (IsEndpointIndependent(leaving.protocol)) {
+    return InsertMapped(connection, leaving);
+  }
+  const NatSettings& nat = burst_.state->settings().nat;
+  const uint64_t hash = connections_.Hash(connection.original);
+  const uint32_t attempts = HasPort(leaving.protocol) ? kPortAttempts : 1;
+  InsertResult result;
+  for (uint32_t attempt = 0; attempt < attempts; ++attempt) {
+    if (HasPort(leaving.protocol)) {
+      leaving.source_port = NatPort(nat, hash, attempt);
+    }
+    connection.reply = leaving.Reversed();
+    result = Insert(connection);
+    if (result.status != InsertStatus::kReplyTaken) return result;
+  }
+  return result;
+}
+
+InsertResult ConnectionOpener::Insert(const NewConnection& connection) {
+  const WorkerId worker = context_.environment.worker;
+  InsertResult result = connections_.Insert(worker, connection, burst_.now_ns);
+  if (result.status == InsertStatus::kReplyTaken) {
+    // A TCP connection that is over, but not yet forgotten, gives way.
+    ConnectionView holder = connections_.Lookup(connection.reply);
+    if (!IsOver(holder)) return result;
+    context_.EraseConnection(holder, ConnectionEnd::kReplaced);
+    result = connections_.Insert(worker, connection, burst_.now_ns);
+  }
+  if (result.status == InsertStatus::kInserted) {
+    context_.counters().connections_inserted.Add(1);
+  }
+  return result;
+}
+
+InsertResult ConnectionOpener::InsertMapped(NewConnection& connection,
+                                            FlowKey& leaving) {
+  const InsertStatus outside = FindOutside(connection, leaving);
+  if (outside != InsertStatus::kInserted && outside != InsertStatus::kExisted) {
+    return {.status = outside};
+  }
+  connection.reply = leaving.Reversed();
+  connection.flags |= kKeptByOriginal;
+  NoteContact(connection, leaving);
+  return Insert(connection);
+}
+
+// Sets the port of `leaving` to that of the mapping of the connection's source,
+// which is made if there is none; kReplyTaken means that every port is taken.
+InsertStatus ConnectionOpener::FindOutside(const NewConnection& connection,
+                                           FlowKey& leaving) {
+  const FlowKey inside = MappingKey(connection.original);
+  const auto outside_port = [](const ConnectionView& mapping) {
+    return mapping.record.TranslatedKey(FlowDirection::kOriginal).source_port;
+  };
+  ConnectionView known = connections_.Lookup(inside);
+  if (known.found()) {
+    const ConnectionRecord& record = known.record;
+    if (record.judgement.source_epoch == connection.judgement.source_epoch &&
+        record.reply_destination == leaving.source) {
+      Touch(known);
+      leaving.source_port = outside_port(known);
+      return InsertStatus::kExisted;
+    }
+    // The address has gone to another pod, or the pool has changed.
+    context_.EraseConnection(known, ConnectionEnd::kEndpointGone);
+  }
+  NewConnection mapping{.original = inside,
+                        .judgement = connection.judgement,
+                        .state = ConnectionState::kReplied,
+                        .flags = kNatMapping | kKeptByOriginal};
+  const uint64_t hash = connections_.Hash(inside);
+  InsertResult inserted;
+  for (uint32_t attempt = 0; attempt < kPortAttempts; ++attempt) {
+    leaving.source_port = NatPort(burst_.state->settings().nat, hash, attempt);
+    mapping.reply = MappingKey(leaving).Reversed();
+    inserted = Insert(mapping);
+    if (inserted.status != InsertStatus::kReplyTaken) break;
+  }
+  if (inserted.status == InsertStatus::kExisted) {  // another worker was first
+    leaving.source_port = outside_port(inserted.view);
+  }
+  return inserted.status;
+}
+
+void ConnectionOpener::NoteContact(const NewConnection& connection,
+                                   const FlowKey& leaving) {
+  // The remote end's address as the client's answers know it.
+  FlowKey original = connection.original;
+  original.destination = leaving.destination;
+  const NewConnection contact{.original = ContactKey(original),
+                              .reply = ContactKey(leaving).Reversed(),
+                              .judgement = connection.judgement,
+                              .state = ConnectionState::kReplied,
+                              .flags = kNatContact | kKeptByOriginal};
+  // Where there is no room for it, only the filter is stricter.
+  const InsertResult inserted = Insert(contact);
+  if (inserted.status == InsertStatus::kExisted) Touch(inserted.view);
+}
+
+MappedPacket ConnectionOpener::FindMapped(const FlowKey& key, bool from_pod) {
+  MappedPacket result;
+  if (!IsEndpointIndependent(key.protocol)) return result;
+  // As packets of the reply direction come in.
+  const ConnectionView mapping =
+      connections_.Lookup(MappingKey(key.Reversed()).Reversed());
+  if (!mapping.found() || (mapping.record.flags & kNatMapping) == 0) {
+    return result;
+  }
+  if (!from_pod &&
+      !connections_.Lookup(ContactKey(key.Reversed()).Reversed()).found()) {
+    result.kind = MappedPacket::Kind::kFiltered;
+    return result;
+  }
+  const FlowKey client = mapping.record.Key(FlowDirection::kOriginal);
+  const HostLookup hosts(*burst_.state, *context_.environment.identities);
+  const uint32_t epoch = hosts.BindingOf(client.source).epoch;
+  if ((epoch & kMaxBindingEpoch) != mapping.record.judgement.source_epoch) {
+    return result;  // the address has gone to another pod
+  }
+  result.kind = MappedPacket::Kind::kFound;
+  result.translated = key;
+  result.translated.destination = client.source;
+  result.translated.destination_port = client.source_port;
+  return result;
+}
+
+void ConnectionOpener::KeepMapping(const ConnectionView& view) {
+  const FlowDirection outward = (view.record.flags & kKeptByReply) != 0
+                                    ? FlowDirection::kReply
+                                    : FlowDirection::kOriginal;
+  FlowKey inside = view.record.Key(outward);
+  Touch(connections_.Lookup(MappingKey(inside)));
+  inside.destination = view.record.TranslatedKey(outward).destination;
+  Touch(connections_.Lookup(ContactKey(inside)));
+}
+
+void ConnectionOpener::Touch(const ConnectionView& view) {
+  connections_.Touch(view, 0, burst_.now_ns);
+}
+
+}  // namespace vswitch
