@@ -159,6 +159,15 @@ void AddSettings(const v1::Settings& settings, Json& object) {
   }
   Set(spec, "maglevSeed", settings.maglev_seed());
   SetList(spec, "ignoredPodLabels", settings.ignored_pod_labels());
+  if (settings.has_source_nat()) {
+    const v1::SourceNat& nat = settings.source_nat();
+    Json& out = spec["sourceNAT"] = Json::object();
+    Set(out, "disabled", nat.disabled());
+    SetList(out, "addresses", nat.addresses());
+    Set(out, "firstPort", nat.first_port());
+    Set(out, "lastPort", nat.last_port());
+    SetList(out, "excludedCIDRs", nat.excluded_cidrs());
+  }
   object["spec"] = spec;
 }
 

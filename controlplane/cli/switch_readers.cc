@@ -11,7 +11,27 @@ namespace {
 // What an interface of Linux can have.
 constexpr uint64_t kMinMtu = 1280;  // RFC 8200 section 5
 constexpr uint64_t kMaxMtu = 65535;
+constexpr uint64_t kMaxPort = 65535;
 constexpr uint64_t kMaxRate = 1'000'000'000;
+
+void ReadSourceNat(const YamlNode& node, const std::string& path,
+                   ReadContext& context, v1::SourceNat& nat) {
+  MappingReader reader(node, path, context);
+  if (auto value = reader.Bool("disabled")) nat.set_disabled(*value);
+  for (std::string& text : reader.TextList("addresses")) {
+    nat.add_addresses(std::move(text));
+  }
+  if (auto number = reader.Number("firstPort", 1, kMaxPort)) {
+    nat.set_first_port(static_cast<uint32_t>(*number));
+  }
+  if (auto number = reader.Number("lastPort", 1, kMaxPort)) {
+    nat.set_last_port(static_cast<uint32_t>(*number));
+  }
+  for (std::string& text : reader.TextList("excludedCIDRs")) {
+    nat.add_excluded_cidrs(std::move(text));
+  }
+  reader.Finish();
+}
 
 }  // namespace
 
@@ -79,6 +99,11 @@ void ReadSettings(MappingReader& object, v1::Settings& settings) {
     for (std::string& text : spec.TextList("ignoredPodLabels")) {
       settings.add_ignored_pod_labels(std::move(text));
     }
+    spec.Mapping("sourceNAT",
+                 [&](const YamlNode& child, const std::string& child_path) {
+                   ReadSourceNat(child, child_path, spec.context(),
+                                 *settings.mutable_source_nat());
+                 });
     spec.Finish();
   });
 }

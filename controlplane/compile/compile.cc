@@ -75,7 +75,7 @@ class Compilation {
     UpdateBindings();
     RETURN_IF_ERROR(UpdatePolicies(ports_changed));
     RETURN_IF_ERROR(UpdateServices());
-    if (ports_changed) {
+    if (ports_changed || !changes_.Of<Node>().empty()) {
       RETURN_IF_ERROR(UpdateRoutes());
     }
     ASSIGN_OR_RETURN(state_.settings,

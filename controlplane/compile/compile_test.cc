@@ -160,6 +160,65 @@ TEST_F(CompileTest, TheNodeIsTheHost) {
   EXPECT_EQ(tables.forwarding().settings().node_address_count, 2u);
 }
 
+TEST_F(CompileTest, PodsSpeakToTheWorldAsTheNode) {
+  const NatSettings nat = cluster_.Compile()->forwarding().settings().nat;
+  ASSERT_EQ(nat.address_count, 2u);
+  EXPECT_TRUE(IsNatAddress(nat, TestAddress("192.168.0.1")));
+  EXPECT_TRUE(IsNatAddress(nat, TestAddress("fd01::1")));
+  EXPECT_EQ(nat.first_port, kDefaultFirstNatPort);
+  EXPECT_EQ(nat.last_port, kDefaultLastNatPort);
+}
+
+TEST_F(CompileTest, SourceNatTakesItsPoolOrNothing) {
+  SourceNat wanted{.addresses = {TestAddress("203.0.113.7")},
+                   .first_port = 2000,
+                   .last_port = 3000};
+  cluster_.Add("", std::string(kSettingsName),
+               SwitchSettings{.source_nat = wanted});
+  NatSettings nat = cluster_.Compile()->forwarding().settings().nat;
+  ASSERT_EQ(nat.address_count, 1u);
+  EXPECT_TRUE(IsNatAddress(nat, TestAddress("203.0.113.7")));
+  EXPECT_EQ(nat.first_port, 2000);
+  EXPECT_EQ(nat.last_port, 3000);
+  wanted.disabled = true;
+  cluster_.Add("", std::string(kSettingsName),
+               SwitchSettings{.source_nat = wanted});
+  EXPECT_EQ(cluster_.Compile()->forwarding().settings().nat.address_count, 0u);
+}
+
+TEST_F(CompileTest, SourceStaysOnTheWayToOtherNodesAndExcludedPrefixes) {
+  cluster_.AddPort("up",
+                   {.kind = PortResourceKind::kUplink,
+                    .driver = PortResourceDriver::kDpdk,
+                    .device = "net_null0",
+                    .routes = {TestPrefix("0.0.0.0/0"), TestPrefix("::/0"),
+                               TestPrefix("172.16.5.0/24")}});
+  auto keeps = [&](const char* address) {
+    const auto route =
+        cluster_.Compile()->forwarding().route(TestAddress(address));
+    EXPECT_TRUE(route.has_value() && route->kind == RouteKind::kPort)
+        << address;
+    return route.has_value() && route->keeps_source != 0;
+  };
+  EXPECT_FALSE(keeps("10.1.0.9"));
+  EXPECT_FALSE(keeps("fd00:1::9"));
+  // Compiled from what changed, not from nothing.
+  cluster_.Add("", "n2",
+               Node{.pod_cidrs = {TestPrefix("10.1.0.0/16"),
+                                  TestPrefix("fd00:1::/64")}});
+  EXPECT_TRUE(keeps("10.1.0.9"));
+  EXPECT_TRUE(keeps("fd00:1::9"));
+  EXPECT_FALSE(keeps("10.2.0.9"));
+  cluster_.Add("", std::string(kSettingsName),
+               SwitchSettings{.source_nat = {.excluded_cidrs = {
+                                                 TestPrefix("172.16.0.0/12"),
+                                                 TestPrefix("fd10::/16")}}});
+  EXPECT_TRUE(keeps("172.16.5.1"));  // a route of its own, inside
+  EXPECT_TRUE(keeps("172.17.0.1"));
+  EXPECT_TRUE(keeps("fd10::1"));
+  EXPECT_FALSE(keeps("8.8.8.8"));
+}
+
 TEST_F(CompileTest, GatewaysAreTheFirstHostsOfThePodCidrs) {
   const Settings settings = cluster_.Compile()->forwarding().settings();
   EXPECT_EQ(settings.gateway_ipv4, TestAddress("10.0.0.1"));

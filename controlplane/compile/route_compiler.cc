@@ -26,13 +26,58 @@ std::vector<IpPrefix> RoutesOf(const CompiledPort& port,
   return {IpPrefix{IpAddress::FromIpv4(kZero), 0}, IpPrefix{IpAddress{}, 0}};
 }
 
+// Returns the prefixes that see the pods' own addresses: those of the other
+// nodes' pods, known one by one or not, and those that the Settings name.
+std::vector<IpPrefix> PrefixesInside(const DesiredState& desired,
+                                     const std::string& node_name) {
+  std::vector<IpPrefix> prefixes;
+  desired.ForEach<Node>([&](const Metadata& metadata, const Node& node) {
+    if (metadata.name == node_name) return;
+    prefixes.insert(prefixes.end(), node.pod_cidrs.begin(),
+                    node.pod_cidrs.end());
+  });
+  desired.ForEach<SwitchSettings>(
+      [&](const Metadata&, const SwitchSettings& settings) {
+        const std::vector<IpPrefix>& more = settings.source_nat.excluded_cidrs;
+        prefixes.insert(prefixes.end(), more.begin(), more.end());
+      });
+  return prefixes;
+}
+
+using Routes = std::map<IpPrefix, RouteTarget>;
+
+// Returns `routes` with those to `prefixes` among them, by the same ports,
+// whose packets keep their source.
+Routes WithKeptSources(const Routes& routes,
+                       const std::vector<IpPrefix>& prefixes) {
+  Routes result = routes;
+  for (const IpPrefix& prefix : prefixes) {
+    const Routes::value_type* around = nullptr;
+    for (const Routes::value_type& route : routes) {
+      if (route.first.MappedBits() >= prefix.MappedBits()) {
+        if (prefix.Contains(route.first.address)) {
+          result[route.first].keeps_source = 1;
+        }
+      } else if (route.first.Contains(prefix.address) &&
+                 (around == nullptr ||
+                  around->first.prefix_bits < route.first.prefix_bits)) {
+        around = &route;
+      }
+    }
+    if (around == nullptr) continue;
+    auto [it, inserted] = result.try_emplace(prefix, around->second);
+    it->second.keeps_source = 1;
+  }
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> CompileRoutes(
     const DesiredState& desired, const std::string& node_name,
     const std::vector<CompiledPort>& ports) {
   std::map<IpPrefix, std::string> owners;
-  RouteTableBuilder routes;
+  Routes routes;
   auto insert = [&](const IpPrefix& prefix, const RouteTarget& target,
                     const std::string& object) -> absl::Status {
     auto [it, inserted] = owners.try_emplace(prefix, object);
@@ -41,7 +86,8 @@ absl::StatusOr<std::string> CompileRoutes(
           absl::StrCat(object, ": ", prefix.ToString(),
                        " is already the route of ", it->second));
     }
-    return routes.Insert(prefix, PackRouteTarget(target));
+    routes[prefix] = target;
+    return absl::OkStatus();
   };
   if (const Node* node = desired.Find<Node>("", node_name)) {
     for (const IpPrefix& cidr : node->pod_cidrs) {
@@ -57,7 +103,12 @@ absl::StatusOr<std::string> CompileRoutes(
                  absl::StrCat("Port ", port.metadata->name, " spec.routes")));
     }
   }
-  return routes.prefix_count() == 0 ? std::string() : routes.Build();
+  RouteTableBuilder builder;
+  for (const auto& [prefix, target] :
+       WithKeptSources(routes, PrefixesInside(desired, node_name))) {
+    RETURN_IF_ERROR(builder.Insert(prefix, PackRouteTarget(target)));
+  }
+  return builder.prefix_count() == 0 ? std::string() : builder.Build();
 }
 
 }  // namespace vswitch

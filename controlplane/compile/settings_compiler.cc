@@ -4,11 +4,35 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
+namespace {
+
+// The addresses of the pool, or the node's first one of each family.
+NatSettings CompileSourceNat(const SourceNat& wanted, const Node* node) {
+  NatSettings nat;
+  std::memset(static_cast<void*>(&nat), 0, sizeof(nat));
+  nat.first_port = wanted.first_port;
+  nat.last_port = wanted.last_port;
+  if (wanted.disabled) return nat;
+  std::vector<IpAddress> addresses = wanted.addresses;
+  for (IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
+    if (!wanted.addresses.empty() || node == nullptr) break;
+    const auto first = std::find_if(
+        node->addresses.begin(), node->addresses.end(),
+        [family](const IpAddress& a) { return a.family() == family; });
+    if (first != node->addresses.end()) addresses.push_back(*first);
+  }
+  nat.address_count = static_cast<uint32_t>(addresses.size());
+  std::copy(addresses.begin(), addresses.end(), nat.addresses);
+  return nat;
+}
+
+}  // namespace
 
 absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
                                          const std::string& node_name,
@@ -33,7 +57,9 @@ absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
   settings.gateway_ipv4 = gateways.ipv4;
   settings.gateway_ipv6 = gateways.ipv6;
   settings.gateway_link_local = LinkLocalFromMac(gateways.mac);
-  if (const Node* node = desired.Find<Node>("", node_name)) {
+  const Node* node = desired.Find<Node>("", node_name);
+  settings.nat = CompileSourceNat(wanted.source_nat, node);
+  if (node != nullptr) {
     if (node->addresses.size() > kMaxNodeAddresses) {
       return absl::InvalidArgumentError(absl::StrCat(
           "Node ", node_name, " status.addresses: ", node->addresses.size(),

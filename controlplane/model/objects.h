@@ -25,6 +25,7 @@
 #include "dataplane/base/address.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/conntrack/timeouts.h"
+#include "dataplane/nat/source_nat.h"
 
 namespace vswitch {
 
@@ -184,6 +185,16 @@ struct Port {
   std::vector<IpPrefix> routes;
 };
 
+// Under which address pods speak to the world.
+struct SourceNat {
+  bool disabled = false;
+  std::vector<IpAddress> addresses;  // empty: the node's first of each family
+  uint16_t first_port = kDefaultFirstNatPort;
+  uint16_t last_port = kDefaultLastNatPort;
+  std::vector<IpPrefix> excluded_cidrs;
+  friend bool operator==(const SourceNat&, const SourceNat&) = default;
+};
+
 // The switch's own settings; one object, named "default".
 struct SwitchSettings {
   std::optional<MacAddress> gateway_mac;
@@ -195,6 +206,7 @@ struct SwitchSettings {
   uint32_t icmp_errors_per_second_port = 100;
   uint64_t maglev_seed = 0;
   std::vector<std::string> ignored_pod_labels;  // keys, or "prefix*"
+  SourceNat source_nat;
 };
 inline constexpr absl::string_view kSettingsName = "default";
 

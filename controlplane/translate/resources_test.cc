@@ -163,6 +163,22 @@ const BadCase kBadCases[] = {
      "metadata { name: 'default' } settings { ignored_pod_labels: 'a' "
      "ignored_pod_labels: '*' }",
      "settings.ignored_pod_labels[1]"},
+    {"nat_address",
+     "metadata { name: 'default' } settings { source_nat { addresses: "
+     "'192.0.2.1' addresses: '127.0.0.1' } }",
+     "settings.source_nat.addresses[1]"},
+    {"nat_ports",
+     "metadata { name: 'default' } settings { source_nat { first_port: 30000 "
+     "last_port: 20000 } }",
+     "settings.source_nat.last_port"},
+    {"nat_port",
+     "metadata { name: 'default' } settings { source_nat { first_port: 65536 "
+     "} }",
+     "settings.source_nat.first_port"},
+    {"nat_excluded",
+     "metadata { name: 'default' } settings { source_nat { excluded_cidrs: "
+     "'10.0.0.1/8' } }",
+     "settings.source_nat.excluded_cidrs[0]"},
     {"ignored_no_key",
      "metadata { name: 'default' } settings { ignored_pod_labels: 'a*b' }",
      "settings.ignored_pod_labels[0]"},
@@ -282,7 +298,9 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
       "driver: PORT_DRIVER_DPDK device: 'net_null0' routes: '::/0' }",
       "metadata { name: 'default' } settings { gateway_ipv6: 'fd00::1' "
       "icmp_errors_per_second: 0 timeout_profile: TIMEOUT_PROFILE_RFC "
-      "ignored_pod_labels: 'example.com/*' }",
+      "ignored_pod_labels: 'example.com/*' source_nat { disabled: true "
+      "addresses: '192.0.2.1' addresses: '2001:db8::1' first_port: 20000 "
+      "last_port: 20999 excluded_cidrs: '10.0.0.0/8' } }",
   };
   for (const std::string& text : resources) {
     absl::StatusOr<Object> object = ToModel(Parse(text));

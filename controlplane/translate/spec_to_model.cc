@@ -317,6 +317,42 @@ void ReadIgnoredLabels(FieldReader& reader, const FieldPath& path,
   }
 }
 
+SourceNat ReadSourceNat(FieldReader& reader, const FieldPath& path,
+                        const v1::SourceNat& message) {
+  SourceNat nat;
+  nat.disabled = message.disabled();
+  nat.addresses = ReadAddresses(reader, path, "addresses", message.addresses());
+  if (nat.addresses.size() > kMaxNatAddresses) {
+    reader.AddFault({&path, "addresses"},
+                    absl::StrCat("has ", nat.addresses.size(),
+                                 " entries; at most ", kMaxNatAddresses));
+  }
+  for (size_t i = 0; i < nat.addresses.size(); ++i) {
+    const IpAddress& address = nat.addresses[i];
+    if (address.IsUnspecified() || address.IsLoopback() ||
+        address.IsMulticast() || address.IsLinkLocal()) {
+      reader.AddFault({&path, "addresses", static_cast<int>(i)},
+                      "must be an address that others can answer to");
+    }
+  }
+  if (message.first_port() != 0) {
+    nat.first_port =
+        reader.ReadPortNumber({&path, "first_port"}, message.first_port());
+  }
+  if (message.last_port() != 0) {
+    nat.last_port =
+        reader.ReadPortNumber({&path, "last_port"}, message.last_port());
+  }
+  if (nat.last_port < nat.first_port) {
+    reader.AddFault(
+        {&path, "last_port"},
+        absl::StrCat(nat.last_port, " is below first_port, ", nat.first_port));
+  }
+  nat.excluded_cidrs =
+      ReadPrefixes(reader, path, "excluded_cidrs", message.excluded_cidrs());
+  return nat;
+}
+
 SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
                             const v1::Settings& message) {
   SwitchSettings settings;
@@ -341,6 +377,8 @@ SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
   if (message.timeout_profile() == v1::TIMEOUT_PROFILE_LINUX) {
     settings.timeout_profile = TimeoutProfile::kLinux;
   }
+  settings.source_nat =
+      ReadSourceNat(reader, {&path, "source_nat"}, message.source_nat());
   if (message.has_icmp_errors_per_second()) {
     settings.icmp_errors_per_second = message.icmp_errors_per_second();
   }

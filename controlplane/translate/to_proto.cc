@@ -93,6 +93,14 @@ void Fill(const Port& port, v1::Port* out) {
   AddTexts(port.routes, out->mutable_routes());
 }
 
+void Fill(const SourceNat& nat, v1::SourceNat* out) {
+  out->set_disabled(nat.disabled);
+  AddTexts(nat.addresses, out->mutable_addresses());
+  out->set_first_port(nat.first_port);
+  out->set_last_port(nat.last_port);
+  AddTexts(nat.excluded_cidrs, out->mutable_excluded_cidrs());
+}
+
 void Fill(const SwitchSettings& settings, v1::Settings* out) {
   if (settings.gateway_mac) {
     out->set_gateway_mac(settings.gateway_mac->ToString());
@@ -112,6 +120,9 @@ void Fill(const SwitchSettings& settings, v1::Settings* out) {
   out->set_maglev_seed(settings.maglev_seed);
   for (const std::string& label : settings.ignored_pod_labels) {
     out->add_ignored_pod_labels(label);
+  }
+  if (!(settings.source_nat == SourceNat{})) {
+    Fill(settings.source_nat, out->mutable_source_nat());
   }
 }
 
