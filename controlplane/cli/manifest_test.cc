@@ -84,7 +84,9 @@ spec:
   sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}
   selector: {role: backend}
   ports: [{name: http, port: 80, protocol: TCP, targetPort: http}]
-status: {loadBalancer: {}}
+  externalIPs: [198.51.100.1]
+  loadBalancerSourceRanges: [10.0.0.0/8]
+status: {loadBalancer: {ingress: [{ip: 203.0.113.80, ipMode: VIP}]}}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -198,6 +200,9 @@ TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
   const v1::Service& service = reader.manifests()[2].resource.service();
   EXPECT_THAT(service.cluster_ips(), ElementsAre("10.1.0.1", "fd01::1"));
   EXPECT_EQ(service.session_affinity_timeout_seconds(), 60u);
+  EXPECT_THAT(service.external_ips(), ElementsAre("198.51.100.1"));
+  EXPECT_THAT(service.load_balancer_ips(), ElementsAre("203.0.113.80"));
+  EXPECT_THAT(service.load_balancer_source_ranges(), ElementsAre("10.0.0.0/8"));
   const v1::EndpointSlice& slice =
       reader.manifests()[3].resource.endpoint_slice();
   EXPECT_EQ(slice.address_type(), v1::ADDRESS_TYPE_IPV6);
@@ -384,8 +389,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "a Node is not in a namespace"},
         RefusedCase{"LoadBalancerRanges",
                     "{apiVersion: v1, kind: Service, metadata: {name: x}, "
-                    "spec: {loadBalancerSourceRanges: [10.0.0.0/8]}}",
-                    "is not supported"}),
+                    "spec: {loadBalancerSourceRanges: 10.0.0.0/8}}",
+                    "spec.loadBalancerSourceRanges: must be a list"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(ManifestTest, TheSameResourceTwiceIsRefused) {

@@ -84,7 +84,13 @@ void AddService(const v1::Service& service, Json& object) {
   if (service.publish_not_ready_addresses()) {
     spec["publishNotReadyAddresses"] = true;
   }
+  SetList(spec, "externalIPs", service.external_ips());
+  SetList(spec, "loadBalancerSourceRanges",
+          service.load_balancer_source_ranges());
   object["spec"] = spec;
+  for (const std::string& address : service.load_balancer_ips()) {
+    object["status"]["loadBalancer"]["ingress"].push_back({{"ip", address}});
+  }
 }
 
 void AddEndpointSlice(const v1::EndpointSlice& slice, Json& object) {

@@ -89,11 +89,16 @@ void ReadServiceSpec(const YamlNode& node, const std::string& path,
   if (auto value = spec.Bool("publishNotReadyAddresses")) {
     service.set_publish_not_ready_addresses(*value);
   }
-  spec.Refuse({"externalIPs", "loadBalancerIP", "loadBalancerSourceRanges"},
-              "is not supported; leave it out");
+  for (std::string& address : spec.TextList("externalIPs")) {
+    service.add_external_ips(std::move(address));
+  }
+  for (std::string& cidr : spec.TextList("loadBalancerSourceRanges")) {
+    service.add_load_balancer_source_ranges(std::move(cidr));
+  }
+  // loadBalancerIP is a wish; what was given stands in the status.
   spec.Ignore({"allocateLoadBalancerNodePorts", "externalName",
                "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy",
-               "loadBalancerClass", "trafficDistribution"});
+               "loadBalancerClass", "loadBalancerIP", "trafficDistribution"});
   spec.Finish();
 }
 
@@ -134,7 +139,25 @@ void ReadService(MappingReader& object, v1::Service& service) {
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
     ReadServiceSpec(node, path, object.context(), service);
   });
-  object.Ignore({"status"});
+  ReadContext& context = object.context();
+  object.Mapping("status", [&](const YamlNode& node, const std::string& path) {
+    MappingReader status(node, path, context);
+    status.Mapping(
+        "loadBalancer", [&](const YamlNode& item, const std::string& p) {
+          MappingReader balancer(item, p, context);
+          balancer.Each("ingress",
+                        [&](const YamlNode& entry, const std::string& q) {
+                          MappingReader ingress(entry, q, context);
+                          if (auto ip = ingress.Text("ip"))
+                            service.add_load_balancer_ips(*ip);
+                          ingress.Ignore({"hostname", "ipMode", "ports"});
+                          ingress.Finish();
+                        });
+          balancer.Finish();
+        });
+    status.Ignore({"conditions"});
+    status.Finish();
+  });
 }
 
 void ReadEndpointSlice(MappingReader& object, v1::EndpointSlice& slice) {

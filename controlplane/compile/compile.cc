@@ -249,7 +249,7 @@ class Compilation {
   absl::Status UpdateServices() {
     if (previous_ != nullptr && !backend_moved_ &&
         changes_.Of<Service>().empty() &&
-        changes_.Of<EndpointSlice>().empty() &&
+        changes_.Of<EndpointSlice>().empty() && changes_.Of<Node>().empty() &&
         changes_.Of<SwitchSettings>().empty()) {
       return next_.owners.FirstRefusal(ClaimRank::kService);
     }

@@ -99,6 +99,9 @@ struct Service {
   TrafficPolicy internal_traffic_policy = TrafficPolicy::kCluster;
   TrafficPolicy external_traffic_policy = TrafficPolicy::kCluster;
   bool publish_not_ready_addresses = false;
+  std::vector<IpAddress> external_ips;
+  std::vector<IpAddress> load_balancer_ips;  // of the status
+  std::vector<IpPrefix> load_balancer_source_ranges;
 };
 
 // The label that ties an EndpointSlice to its Service.

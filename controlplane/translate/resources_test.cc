@@ -163,6 +163,24 @@ const BadCase kBadCases[] = {
      "metadata { name: 'default' } settings { ignored_pod_labels: 'a' "
      "ignored_pod_labels: '*' }",
      "settings.ignored_pod_labels[1]"},
+    {"service_address",
+     "metadata { name: 'a' } service { cluster_ips: '127.0.0.1' }",
+     "service.cluster_ips[0]"},
+    {"external_address",
+     "metadata { name: 'a' } service { external_ips: '192.0.2.1' "
+     "external_ips: 'fe80::1' }",
+     "service.external_ips[1]"},
+    {"load_balancer_address",
+     "metadata { name: 'a' } service { load_balancer_ips: '0.0.0.0' }",
+     "service.load_balancer_ips[0]"},
+    {"source_range",
+     "metadata { name: 'a' } service { load_balancer_source_ranges: "
+     "'10.0.0.0/33' }",
+     "service.load_balancer_source_ranges[0]"},
+    {"loopback_backend",
+     "metadata { name: 'a' } endpoint_slice { address_type: ADDRESS_TYPE_IPV4 "
+     "endpoints { addresses: '127.0.0.1' } }",
+     "endpoint_slice.endpoints[0].addresses[0]"},
     {"nat_address",
      "metadata { name: 'default' } settings { source_nat { addresses: "
      "'192.0.2.1' addresses: '127.0.0.1' } }",

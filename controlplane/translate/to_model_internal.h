@@ -34,6 +34,25 @@ LabelSelector ReadSelector(FieldReader& reader, const FieldPath& path,
 IpBlock ReadIpBlock(FieldReader& reader, const FieldPath& path,
                     const v1::IpBlock& message);
 
+inline constexpr size_t kMaxPortNameLength = 63;  // of containers and services
+
+// Each is a list of the field `name` behind `parent`; addresses must not stand
+// there twice.
+std::vector<IpAddress> ReadAddresses(
+    FieldReader& reader, const FieldPath& parent, absl::string_view name,
+    const google::protobuf::RepeatedPtrField<std::string>& in);
+std::vector<IpPrefix> ReadPrefixes(
+    FieldReader& reader, const FieldPath& parent, absl::string_view name,
+    const google::protobuf::RepeatedPtrField<std::string>& in);
+// Adds a fault for each address that no service and no backend can have.
+void CheckReachable(FieldReader& reader, const FieldPath& parent,
+                    absl::string_view name,
+                    const std::vector<IpAddress>& addresses);
+// Adds a fault when there are two of one family.
+void CheckOnePerFamily(FieldReader& reader, const FieldPath& parent,
+                       absl::string_view name,
+                       const std::vector<IpAddress>& addresses);
+
 Pod ReadPod(FieldReader& reader, const FieldPath& path, const v1::Pod& message);
 Service ReadService(FieldReader& reader, const FieldPath& path,
                     const v1::Service& message);

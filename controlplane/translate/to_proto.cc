@@ -47,6 +47,10 @@ void Fill(const Service& service, v1::Service* out) {
   out->set_internal_traffic_policy(policy(service.internal_traffic_policy));
   out->set_external_traffic_policy(policy(service.external_traffic_policy));
   out->set_publish_not_ready_addresses(service.publish_not_ready_addresses);
+  AddTexts(service.external_ips, out->mutable_external_ips());
+  AddTexts(service.load_balancer_ips, out->mutable_load_balancer_ips());
+  AddTexts(service.load_balancer_source_ranges,
+           out->mutable_load_balancer_source_ranges());
 }
 
 void Fill(const EndpointSlice& slice, v1::EndpointSlice* out) {

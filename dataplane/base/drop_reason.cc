@@ -221,6 +221,12 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
      "packet was held by a dataplane that was killed", "design 2.4"},
     {kQuarantine, "QUARANTINE", kSwitch, kAttack,
      "packet has the pattern that crashed the dataplane", "faults F-04"},
+    {kServiceInsideOnly, "SERVICE_INSIDE_ONLY", kFirstPacket, kExpected,
+     "service is for pods and the node, not for clients from outside",
+     "Kubernetes Service"},
+    {kServiceSourceRange, "SERVICE_SOURCE_RANGE", kFirstPacket, kExpected,
+     "client is in none of the service's loadBalancerSourceRanges",
+     "Kubernetes Service"},
 }};
 
 // A row stands at the index of its number, so that look-ups are array reads.

@@ -132,8 +132,10 @@ enum class DropReason : uint8_t {
   kTxRejected = 103,
   kDataplaneRestarted = 104,
   kQuarantine = 105,
+  kServiceInsideOnly = 106,
+  kServiceSourceRange = 107,
 };
-inline constexpr uint32_t kDropReasonCount = 106;  // kNone included
+inline constexpr uint32_t kDropReasonCount = 108;  // kNone included
 
 // The pipeline stage that a reason belongs to; kReceive and kTransmit are the
 // port drivers', kSwitch belongs to no packet path.

@@ -1,7 +1,7 @@
 // dataplane/nat/service_layout.h
 //
 // The bytes of a service blob, for its builder and its table: a header, then
-// four arrays in the header's order, each aligned to 8 bytes.  Offsets count
+// five arrays in the header's order, each aligned to 8 bytes.  Offsets count
 // from the blob's first byte.
 //
 // Constants and plain values: any thread.
@@ -18,7 +18,7 @@
 
 namespace vswitch {
 
-inline constexpr uint64_t kServiceMagic = 0x31304356535f5356;  // "VS_SVC01"
+inline constexpr uint64_t kServiceMagic = 0x32304356535f5356;  // "VS_SVC02"
 
 struct ServiceArray {
   uint64_t offset;
@@ -34,8 +34,9 @@ struct ServiceHeader {
   ServiceArray services;  // ServiceRecord
   ServiceArray backends;  // BackendRecord
   ServiceArray slots;     // uint16_t
+  ServiceArray ranges;    // SourceRange
 };
-static_assert(sizeof(ServiceHeader) == 88);
+static_assert(sizeof(ServiceHeader) == 104);
 
 // Returns the hash that places a service in the cells.
 inline uint64_t ServiceCellHash(uint64_t seed, const IpAddress& address,

@@ -2,6 +2,7 @@
 
 #include "dataplane/nat/service_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -67,17 +68,24 @@ absl::StatusOr<ServiceTable> ServiceTable::Open(
         absl::StrCat("service table: ", table.cells_.size(),
                      " cells; expected a power of two"));
   }
+  ASSIGN_OR_RETURN(table.ranges_,
+                   OpenArray<SourceRange>(blob, header.ranges, "ranges"));
   for (const ServiceRecord& service : table.services_) {
-    if (!RangeFits(service.first_backend, service.backend_count,
-                   table.backends_.size()) ||
-        !RangeFits(service.first_slot, service.slot_count,
-                   table.slots_.size())) {
+    if (!table.Fits(service.inside) || !table.Fits(service.outside) ||
+        !RangeFits(service.first_range, service.range_count,
+                   table.ranges_.size())) {
       return absl::InvalidArgumentError(
           absl::StrCat("service table: service ", service.address.ToString(),
                        " refers outside of the blob"));
     }
   }
   return table;
+}
+
+bool ServiceTable::Fits(const BackendChoice& choice) const {
+  return RangeFits(choice.first_backend, choice.backend_count,
+                   backends_.size()) &&
+         RangeFits(choice.first_slot, choice.slot_count, slots_.size());
 }
 
 const ServiceRecord* ServiceTable::Find(const IpAddress& address,
@@ -99,13 +107,24 @@ const ServiceRecord* ServiceTable::Find(const IpAddress& address,
   return nullptr;
 }
 
-ServiceLookup ServiceTable::Lookup(const FlowKey& key) const {
+ServiceLookup ServiceTable::Lookup(const FlowKey& key, ClientSide side) const {
   const ServiceRecord* service =
       Find(key.destination, key.protocol, key.destination_port, key.zone);
   // The record of protocol and port 0 stands for the address; a packet of
   // protocol 0 must not be taken for one to a service's port.
   if (service != nullptr && service->port.raw != 0) {
-    return {ServiceLookupKind::kFound, service};
+    if (side == ClientSide::kInside) {
+      if ((service->flags & kServiceFromInside) != 0) {
+        return {ServiceLookupKind::kFound, service};
+      }
+      return {};  // to them it is an address like any other
+    }
+    if ((service->flags & kServiceFromOutside) == 0) {
+      return {ServiceLookupKind::kInsideOnly, service};
+    }
+    return {IsInRanges(*service, key.source) ? ServiceLookupKind::kFound
+                                             : ServiceLookupKind::kSourceRange,
+            service};
   }
   if (Find(key.destination, IpProtocol{}, Be16{}, key.zone) != nullptr) {
     return {ServiceLookupKind::kNoPort, nullptr};
@@ -113,9 +132,24 @@ ServiceLookup ServiceTable::Lookup(const FlowKey& key) const {
   return {};
 }
 
+bool ServiceTable::IsInRanges(const ServiceRecord& service,
+                              const IpAddress& source) const {
+  if (service.range_count == 0) return true;
+  const auto ranges = ranges_.subspan(service.first_range, service.range_count);
+  // The first range that begins behind the source; the one before may hold it.
+  const auto behind =
+      std::upper_bound(ranges.begin(), ranges.end(), source,
+                       [](const IpAddress& address, const SourceRange& range) {
+                         return address < range.first;
+                       });
+  return behind != ranges.begin() && source <= (behind - 1)->last;
+}
+
 const BackendRecord* ServiceTable::Select(const ServiceRecord& service,
-                                          const FlowKey& key) const {
-  if (service.slot_count == 0) return nullptr;
+                                          const FlowKey& key,
+                                          ClientSide side) const {
+  const BackendChoice& choice = Choice(service, side);
+  if (choice.slot_count == 0) return nullptr;
   const auto source = AddressWords(key.source);
   const auto destination = AddressWords(key.destination);
   const bool source_only = (service.flags & kServiceSourceHash) != 0;
@@ -126,9 +160,20 @@ const BackendRecord* ServiceTable::Select(const ServiceRecord& service,
   const uint64_t hash = HashWords(seed_, {source[0], source[1], destination[0],
                                           destination[1], ports, port});
   const uint16_t backend =
-      slots_[service.first_slot + MaglevSlot(hash, service.slot_count)];
-  if (backend >= service.backend_count) return nullptr;
-  return &backends_[service.first_backend + backend];
+      slots_[choice.first_slot + MaglevSlot(hash, choice.slot_count)];
+  if (backend >= choice.backend_count) return nullptr;
+  return &backends_[choice.first_backend + backend];
+}
+
+bool ServiceTable::HasBackend(const ServiceRecord& service, ClientSide side,
+                              const IpAddress& address, Be16 port) const {
+  for (const BackendRecord& backend : backends(service, side)) {
+    if (backend.address == address &&
+        (backend.port == port || backend.port.raw == 0)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace vswitch

@@ -6,12 +6,12 @@
 // same backend on every node and after every restart.
 //
 //   ASSIGN_OR_RETURN(ServiceTable table, ServiceTable::Open(blob));
-//   ServiceLookup found = table.Lookup(key);
+//   ServiceLookup found = table.Lookup(key, ClientSide::kInside);
 //   switch (found.kind) {
 //     case ServiceLookupKind::kNotService: ...   // not a service's address
 //     case ServiceLookupKind::kNoPort: ...       // SERVICE_NO_PORT
 //     case ServiceLookupKind::kFound:
-//       const BackendRecord* backend = table.Select(*found.service, key);
+//       const BackendRecord* backend = table.Select(*found.service, key, side);
 //       if (backend == nullptr) ...              // SERVICE_NO_BACKEND
 //   }
 //
@@ -33,25 +33,43 @@
 
 namespace vswitch {
 
-// One port of one service address.  A record with protocol and port 0 says
-// that the address is a service's.
-struct ServiceRecord {
-  IpAddress address;
-  uint32_t service;  // the compiler's number, which keeps the names
+// The backends of one kind of client, and their Maglev table.
+struct BackendChoice {
   uint32_t first_backend;
   uint32_t backend_count;
   uint32_t first_slot;
   uint32_t slot_count;
-  uint32_t affinity_s;  // 0: no session affinity
+};
+
+// Addresses from first to last.
+struct SourceRange {
+  IpAddress first;
+  IpAddress last;
+};
+
+// One port of one service address.  A record with protocol and port 0 says
+// that nobody but services has the address.
+struct ServiceRecord {
+  IpAddress address;
+  BackendChoice inside;   // for pods and the node
+  BackendChoice outside;  // for whom comes in by an uplink
+  uint32_t service;       // the compiler's number, which keeps the names
+  // Where clients from outside may have their addresses: sorted and apart;
+  // none: anywhere.
+  uint32_t first_range;
+  uint16_t range_count;
+  uint16_t zone;
   Be16 port;
   IpProtocol protocol;
-  uint8_t flags;  // ServiceFlags
-  uint16_t zone;
-  uint16_t reserved;
+  uint8_t flags;  // ServiceFlag
 };
-static_assert(sizeof(ServiceRecord) == 48);
+static_assert(sizeof(ServiceRecord) == 64);
 
-inline constexpr uint8_t kServiceSourceHash = 1;  // Maglev of the source alone
+enum ServiceFlag : uint8_t {
+  kServiceSourceHash = 1,   // Maglev of the source alone: session affinity
+  kServiceFromInside = 2,   // pods and the node are served
+  kServiceFromOutside = 4,  // whom comes in by an uplink is served
+};
 
 struct BackendRecord {
   IpAddress address;
@@ -61,11 +79,19 @@ struct BackendRecord {
 };
 static_assert(sizeof(BackendRecord) == 24);
 
-enum class ServiceLookupKind : uint8_t { kNotService, kNoPort, kFound };
+enum class ClientSide : uint8_t { kInside, kOutside };
+
+enum class ServiceLookupKind : uint8_t {
+  kNotService,
+  kNoPort,       // a service's address, but not one of its ports
+  kInsideOnly,   // the client comes from outside and is not served there
+  kSourceRange,  // the client's address is in none of the service's ranges
+  kFound,
+};
 
 struct ServiceLookup {
   ServiceLookupKind kind = ServiceLookupKind::kNotService;
-  const ServiceRecord* service = nullptr;  // of kFound
+  const ServiceRecord* service = nullptr;  // not of kNotService and kNoPort
 };
 
 class ServiceTable {
@@ -76,13 +102,18 @@ class ServiceTable {
   // aligned to 8 bytes.
   static absl::StatusOr<ServiceTable> Open(std::span<const std::byte> blob);
 
-  // Looks up where a packet with `key` is addressed to.
-  ServiceLookup Lookup(const FlowKey& key) const;
+  // Looks up where a packet with `key` is addressed to, that comes from `side`.
+  ServiceLookup Lookup(const FlowKey& key, ClientSide side) const;
 
   // Returns the backend for the flow of `key`, nullptr if there is none.
   // REQUIRES: `service` is of this table.
-  const BackendRecord* Select(const ServiceRecord& service,
-                              const FlowKey& key) const;
+  const BackendRecord* Select(const ServiceRecord& service, const FlowKey& key,
+                              ClientSide side) const;
+
+  // Whether a flow that goes to `address` and `port` now could have been sent
+  // there by `service`.
+  bool HasBackend(const ServiceRecord& service, ClientSide side,
+                  const IpAddress& address, Be16 port) const;
 
   // Returns the key that a packet with `key` has behind the translation.
   static FlowKey Translate(const FlowKey& key, const BackendRecord& backend) {
@@ -93,11 +124,19 @@ class ServiceTable {
   }
 
   std::span<const ServiceRecord> services() const { return services_; }
-  std::span<const BackendRecord> backends(const ServiceRecord& service) const {
-    return backends_.subspan(service.first_backend, service.backend_count);
+  std::span<const BackendRecord> backends(const ServiceRecord& service,
+                                          ClientSide side) const {
+    const BackendChoice& choice = Choice(service, side);
+    return backends_.subspan(choice.first_backend, choice.backend_count);
   }
 
  private:
+  static const BackendChoice& Choice(const ServiceRecord& service,
+                                     ClientSide side) {
+    return side == ClientSide::kInside ? service.inside : service.outside;
+  }
+  bool Fits(const BackendChoice& choice) const;
+  bool IsInRanges(const ServiceRecord& service, const IpAddress& source) const;
   const ServiceRecord* Find(const IpAddress& address, IpProtocol protocol,
                             Be16 port, uint16_t zone) const;
 
@@ -107,6 +146,7 @@ class ServiceTable {
   std::span<const ServiceRecord> services_;
   std::span<const BackendRecord> backends_;
   std::span<const uint16_t> slots_;  // of all Maglev tables
+  std::span<const SourceRange> ranges_;
 };
 
 }  // namespace vswitch

@@ -23,10 +23,11 @@ std::string Describe(const ServiceSpec& spec) {
                       " protocol ", static_cast<int>(spec.protocol));
 }
 
-absl::Status CheckBackends(const ServiceSpec& spec) {
+absl::Status CheckBackends(const ServiceSpec& spec,
+                           const std::vector<BackendSpec>& backends) {
   std::set<std::pair<IpAddress, uint16_t>> seen;
   uint64_t weight = 0;
-  for (const BackendSpec& backend : spec.backends) {
+  for (const BackendSpec& backend : backends) {
     const std::string name = absl::StrCat(
         "backend ", backend.address.ToString(), " port ", backend.port);
     if (backend.address.family() != spec.address.family()) {
@@ -39,11 +40,11 @@ absl::Status CheckBackends(const ServiceSpec& spec) {
     }
     weight += backend.weight;
   }
-  if (!spec.backends.empty() && weight == 0) {
+  if (!backends.empty() && weight == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         Describe(spec), ": all backends have weight 0; at least one needs 1"));
   }
-  return MaglevSlotCount(static_cast<uint32_t>(spec.backends.size())).status();
+  return MaglevSlotCount(static_cast<uint32_t>(backends.size())).status();
 }
 
 // The four arrays while they grow.
@@ -52,36 +53,74 @@ struct Arrays {
   std::vector<ServiceRecord> services;
   std::vector<BackendRecord> backends;
   std::vector<uint16_t> slots;
+  std::vector<SourceRange> ranges;
   uint32_t max_probes = 0;
 };
+
+absl::StatusOr<BackendChoice> AppendBackends(
+    const std::vector<BackendSpec>& backends, Arrays& arrays) {
+  BackendChoice choice{};
+  choice.first_backend = static_cast<uint32_t>(arrays.backends.size());
+  choice.backend_count = static_cast<uint32_t>(backends.size());
+  choice.first_slot = static_cast<uint32_t>(arrays.slots.size());
+  if (backends.empty()) return choice;
+  std::vector<MaglevBackend> maglev;
+  for (const BackendSpec& backend : backends) {
+    BackendRecord stored{};
+    stored.address = backend.address;
+    stored.port = Be16::FromHost(backend.port);
+    stored.endpoint = backend.endpoint;
+    arrays.backends.push_back(stored);
+    const auto words = AddressWords(backend.address);
+    maglev.push_back(
+        {HashWords(backend.port, {words[0], words[1]}), backend.weight});
+  }
+  ASSIGN_OR_RETURN(choice.slot_count, MaglevSlotCount(choice.backend_count));
+  const std::vector<uint16_t> table = BuildMaglev(maglev, choice.slot_count);
+  arrays.slots.insert(arrays.slots.end(), table.begin(), table.end());
+  return choice;
+}
+
+// Returns the last address of `prefix`.
+IpAddress LastOf(const IpPrefix& prefix) {
+  IpAddress last = prefix.address;
+  for (uint32_t bit = prefix.MappedBits(); bit < 128; ++bit) {
+    last.bytes[bit / 8] |= static_cast<uint8_t>(0x80 >> bit % 8);
+  }
+  return last;
+}
+
+// Appends what the prefixes hold as ranges that are sorted and apart: of two
+// prefixes one holds the other, or they have nothing in common.
+void AppendRanges(std::vector<IpPrefix> prefixes, ServiceRecord& record,
+                  Arrays& arrays) {
+  std::sort(prefixes.begin(), prefixes.end());
+  record.first_range = static_cast<uint32_t>(arrays.ranges.size());
+  for (const IpPrefix& prefix : prefixes) {
+    const bool is_inside =
+        record.range_count > 0 && prefix.address <= arrays.ranges.back().last;
+    if (is_inside) continue;
+    arrays.ranges.push_back({prefix.address, LastOf(prefix)});
+    ++record.range_count;
+  }
+}
 
 absl::Status AppendService(const ServiceSpec& spec, Arrays& arrays) {
   ServiceRecord record{};
   record.address = spec.address;
   record.service = spec.service;
-  record.first_backend = static_cast<uint32_t>(arrays.backends.size());
-  record.backend_count = static_cast<uint32_t>(spec.backends.size());
-  record.first_slot = static_cast<uint32_t>(arrays.slots.size());
-  record.affinity_s = spec.affinity_s;
   record.port = Be16::FromHost(spec.port);
   record.protocol = spec.protocol;
   record.flags = spec.flags;
   record.zone = spec.zone;
-  if (!spec.backends.empty()) {
-    std::vector<MaglevBackend> maglev;
-    for (const BackendSpec& backend : spec.backends) {
-      BackendRecord stored{};
-      stored.address = backend.address;
-      stored.port = Be16::FromHost(backend.port);
-      stored.endpoint = backend.endpoint;
-      arrays.backends.push_back(stored);
-      const auto words = AddressWords(backend.address);
-      maglev.push_back(
-          {HashWords(backend.port, {words[0], words[1]}), backend.weight});
+  ASSIGN_OR_RETURN(record.inside, AppendBackends(spec.backends, arrays));
+  if ((spec.flags & kServiceFromOutside) != 0) {
+    record.outside = record.inside;
+    if (spec.outside_backends != spec.backends) {
+      ASSIGN_OR_RETURN(record.outside,
+                       AppendBackends(spec.outside_backends, arrays));
     }
-    ASSIGN_OR_RETURN(record.slot_count, MaglevSlotCount(record.backend_count));
-    const std::vector<uint16_t> table = BuildMaglev(maglev, record.slot_count);
-    arrays.slots.insert(arrays.slots.end(), table.begin(), table.end());
+    AppendRanges(spec.source_ranges, record, arrays);
   }
   arrays.services.push_back(record);
   if (arrays.slots.size() > UINT32_MAX || arrays.backends.size() > UINT32_MAX) {
@@ -127,14 +166,18 @@ absl::Status ServiceTableBuilder::Insert(ServiceSpec spec) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(spec), ": the port must be 1 to 65535"));
   }
-  RETURN_IF_ERROR(CheckBackends(spec));
-  // Maglev's turns go by the backends' order, which must not depend on who
-  // listed them.
-  std::sort(spec.backends.begin(), spec.backends.end(),
-            [](const BackendSpec& a, const BackendSpec& b) {
-              return std::pair(a.address, a.port) <
-                     std::pair(b.address, b.port);
-            });
+  if (spec.source_ranges.size() > UINT16_MAX) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Describe(spec), ": ", spec.source_ranges.size(),
+                     " source ranges; at most ", UINT16_MAX, " fit"));
+  }
+  for (std::vector<BackendSpec>* backends :
+       {&spec.backends, &spec.outside_backends}) {
+    RETURN_IF_ERROR(CheckBackends(spec, *backends));
+    // Maglev's turns go by the backends' order, which must not depend on who
+    // listed them.
+    std::sort(backends->begin(), backends->end());
+  }
   const Key key{spec.address, spec.zone, static_cast<uint8_t>(spec.protocol),
                 spec.port};
   const std::string description = Describe(spec);
@@ -150,7 +193,8 @@ absl::StatusOr<std::string> ServiceTableBuilder::Build() const {
   Arrays arrays;
   std::set<std::pair<IpAddress, uint16_t>> addresses;
   for (const auto& [key, spec] : services_) {
-    if (addresses.insert({key.address, key.zone}).second) {
+    if (!spec.shares_address &&
+        addresses.insert({key.address, key.zone}).second) {
       ServiceRecord record{};
       record.address = key.address;
       record.service = spec.service;
@@ -169,6 +213,7 @@ absl::StatusOr<std::string> ServiceTableBuilder::Build() const {
   header.services = AppendArray(arrays.services, blob);
   header.backends = AppendArray(arrays.backends, blob);
   header.slots = AppendArray(arrays.slots, blob);
+  header.ranges = AppendArray(arrays.ranges, blob);
   std::memcpy(blob.data(), &header, sizeof(header));
   return blob;
 }

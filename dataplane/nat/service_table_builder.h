@@ -24,6 +24,7 @@
 #include "dataplane/base/byte_order.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/nat/service_table.h"
 
 namespace vswitch {
 
@@ -32,6 +33,7 @@ struct BackendSpec {
   uint16_t port = 0;  // 0: as the client asked
   EndpointId endpoint = kNoEndpoint;
   uint32_t weight = 1;
+  friend auto operator<=>(const BackendSpec&, const BackendSpec&) = default;
 };
 
 struct ServiceSpec {
@@ -39,10 +41,16 @@ struct ServiceSpec {
   IpProtocol protocol{};  // TCP, UDP or SCTP
   uint16_t port = 0;
   uint16_t zone = 0;
-  uint32_t service = 0;  // the compiler's number
-  uint32_t affinity_s = 0;
-  uint8_t flags = 0;
+  uint32_t service = 0;                // the compiler's number
+  uint8_t flags = kServiceFromInside;  // of ServiceFlag
+  // Whether the address has ports that are no service's: the node's own.
+  bool shares_address = false;
   std::vector<BackendSpec> backends;  // none: SERVICE_NO_BACKEND
+  // Of clients from outside, if it serves them; other than `backends` where
+  // only those of this node count.
+  std::vector<BackendSpec> outside_backends;
+  // Where clients from outside may have their addresses; empty: anywhere.
+  std::vector<IpPrefix> source_ranges;
 };
 
 class ServiceTableBuilder {

@@ -78,7 +78,8 @@ TEST_P(ServiceTableTest, EmptyBlobHasNoServices) {
   ASSERT_TRUE(blob.ok());
   const auto table = ServiceTable::Open(AlignedBlob(*blob).bytes());
   ASSERT_TRUE(table.ok());
-  EXPECT_EQ(table->Lookup(Key(1)).kind, ServiceLookupKind::kNotService);
+  EXPECT_EQ(table->Lookup(Key(1), ClientSide::kInside).kind,
+            ServiceLookupKind::kNotService);
 }
 
 TEST_P(ServiceTableTest, TellsServicePortAddressAndStranger) {
@@ -88,27 +89,32 @@ TEST_P(ServiceTableTest, TellsServicePortAddressAndStranger) {
   const auto table = ServiceTable::Open(blob.bytes());
   ASSERT_TRUE(table.ok()) << table.status();
 
-  const ServiceLookup found = table->Lookup(Key(1));
+  const ServiceLookup found = table->Lookup(Key(1), ClientSide::kInside);
   ASSERT_EQ(found.kind, ServiceLookupKind::kFound);
   EXPECT_EQ(found.service->service, 7u);
-  EXPECT_EQ(table->backends(*found.service).size(), 2u);
+  EXPECT_EQ(table->backends(*found.service, ClientSide::kInside).size(), 2u);
 
   FlowKey key = Key(1);
   key.destination_port = Be16::FromHost(81);
-  EXPECT_EQ(table->Lookup(key).kind, ServiceLookupKind::kNoPort);
+  EXPECT_EQ(table->Lookup(key, ClientSide::kInside).kind,
+            ServiceLookupKind::kNoPort);
   key = Key(1);
   key.protocol = IpProtocol::kUdp;
-  EXPECT_EQ(table->Lookup(key).kind, ServiceLookupKind::kNoPort);
+  EXPECT_EQ(table->Lookup(key, ClientSide::kInside).kind,
+            ServiceLookupKind::kNoPort);
   key = Key(1);
   key.protocol = IpProtocol::kHopByHop;  // number 0, as the address's record
   key.destination_port = Be16{};
-  EXPECT_EQ(table->Lookup(key).kind, ServiceLookupKind::kNoPort);
+  EXPECT_EQ(table->Lookup(key, ClientSide::kInside).kind,
+            ServiceLookupKind::kNoPort);
   key = Key(1);
   key.destination = Address(GetParam().other_service);
-  EXPECT_EQ(table->Lookup(key).kind, ServiceLookupKind::kNotService);
+  EXPECT_EQ(table->Lookup(key, ClientSide::kInside).kind,
+            ServiceLookupKind::kNotService);
   key = Key(1);
   key.zone = 1;
-  EXPECT_EQ(table->Lookup(key).kind, ServiceLookupKind::kNotService);
+  EXPECT_EQ(table->Lookup(key, ClientSide::kInside).kind,
+            ServiceLookupKind::kNotService);
 }
 
 TEST_P(ServiceTableTest, FlowsSpreadOverBackendsAndStay) {
@@ -119,10 +125,12 @@ TEST_P(ServiceTableTest, FlowsSpreadOverBackendsAndStay) {
   ASSERT_TRUE(table.ok());
   std::map<EndpointId, int> hits;
   for (uint16_t port = 1; port <= 4000; ++port) {
-    const ServiceLookup found = table->Lookup(Key(port));
-    const BackendRecord* backend = table->Select(*found.service, Key(port));
+    const ServiceLookup found = table->Lookup(Key(port), ClientSide::kInside);
+    const BackendRecord* backend =
+        table->Select(*found.service, Key(port), ClientSide::kInside);
     ASSERT_NE(backend, nullptr);
-    EXPECT_EQ(backend, table->Select(*found.service, Key(port)));
+    EXPECT_EQ(backend,
+              table->Select(*found.service, Key(port), ClientSide::kInside));
     ++hits[backend->endpoint];
   }
   ASSERT_EQ(hits.size(), 4u);
@@ -132,14 +140,16 @@ TEST_P(ServiceTableTest, FlowsSpreadOverBackendsAndStay) {
 TEST_P(ServiceTableTest, SourceHashIgnoresTheClientPort) {
   ServiceTableBuilder builder(99);
   ServiceSpec spec = Spec(4);
-  spec.flags = kServiceSourceHash;
+  spec.flags |= kServiceSourceHash;
   ASSERT_TRUE(builder.Insert(spec).ok());
   const AlignedBlob blob(*builder.Build());
   const auto table = ServiceTable::Open(blob.bytes());
-  const ServiceRecord& service = *table->Lookup(Key(1)).service;
-  const BackendRecord* first = table->Select(service, Key(1));
+  const ServiceRecord& service =
+      *table->Lookup(Key(1), ClientSide::kInside).service;
+  const BackendRecord* first =
+      table->Select(service, Key(1), ClientSide::kInside);
   for (uint16_t port = 2; port < 200; ++port) {
-    EXPECT_EQ(table->Select(service, Key(port)), first);
+    EXPECT_EQ(table->Select(service, Key(port), ClientSide::kInside), first);
   }
 }
 
@@ -148,9 +158,10 @@ TEST_P(ServiceTableTest, ServiceWithoutBackendsSelectsNone) {
   ASSERT_TRUE(builder.Insert(Spec(0)).ok());
   const AlignedBlob blob(*builder.Build());
   const auto table = ServiceTable::Open(blob.bytes());
-  const ServiceLookup found = table->Lookup(Key(1));
+  const ServiceLookup found = table->Lookup(Key(1), ClientSide::kInside);
   ASSERT_EQ(found.kind, ServiceLookupKind::kFound);
-  EXPECT_EQ(table->Select(*found.service, Key(1)), nullptr);
+  EXPECT_EQ(table->Select(*found.service, Key(1), ClientSide::kInside),
+            nullptr);
 }
 
 TEST_P(ServiceTableTest, TranslationKeepsTheClientAndAnswersComeBack) {
@@ -160,7 +171,8 @@ TEST_P(ServiceTableTest, TranslationKeepsTheClientAndAnswersComeBack) {
   const auto table = ServiceTable::Open(blob.bytes());
   const FlowKey key = Key(1234);
   const BackendRecord* backend =
-      table->Select(*table->Lookup(key).service, key);
+      table->Select(*table->Lookup(key, ClientSide::kInside).service, key,
+                    ClientSide::kInside);
   const Translation translation = TranslateToBackend(key, *backend);
   EXPECT_TRUE(translation.ChangesDestination());
   EXPECT_FALSE(translation.ChangesSource());
@@ -170,6 +182,31 @@ TEST_P(ServiceTableTest, TranslationKeepsTheClientAndAnswersComeBack) {
   EXPECT_EQ(translation.ReplyKey().source, translation.after.destination);
   EXPECT_EQ(translation.ReplyKey().destination, key.source);
   EXPECT_TRUE(NoTranslation(key).IsIdentity());
+}
+
+TEST_P(ServiceTableTest, EachSideHasItsBackends) {
+  ServiceSpec spec = Spec(3);
+  spec.flags |= kServiceFromOutside;
+  spec.outside_backends = {spec.backends[1]};
+  ServiceTableBuilder builder(1);
+  ASSERT_TRUE(builder.Insert(spec).ok());
+  const AlignedBlob blob(*builder.Build());
+  const auto table = ServiceTable::Open(blob.bytes());
+  const ServiceRecord& service =
+      *table->Lookup(Key(1), ClientSide::kOutside).service;
+  std::map<IpAddress, int> chosen;
+  for (uint16_t port = 1; port <= 100; ++port) {
+    ++chosen[table->Select(service, Key(port), ClientSide::kInside)->address];
+    EXPECT_EQ(table->Select(service, Key(port), ClientSide::kOutside)->address,
+              spec.backends[1].address);
+  }
+  EXPECT_EQ(chosen.size(), 3u);
+  const IpAddress& first = spec.backends[0].address;
+  const Be16 port = Be16::FromHost(8080);
+  EXPECT_TRUE(table->HasBackend(service, ClientSide::kInside, first, port));
+  EXPECT_FALSE(table->HasBackend(service, ClientSide::kOutside, first, port));
+  EXPECT_FALSE(table->HasBackend(service, ClientSide::kInside, first,
+                                 Be16::FromHost(8081)));
 }
 
 TEST_P(ServiceTableTest, EqualServicesGiveEqualBytesInAnyOrder) {
@@ -224,7 +261,7 @@ TEST_P(ServiceTableTest, ManyServicesAreAllFound) {
   for (uint16_t port = 1; port <= 3000; ++port) {
     FlowKey key = Key(9);
     key.destination_port = Be16::FromHost(port);
-    const ServiceLookup found = table->Lookup(key);
+    const ServiceLookup found = table->Lookup(key, ClientSide::kInside);
     ASSERT_EQ(found.kind, ServiceLookupKind::kFound);
     EXPECT_EQ(found.service->service, port);
   }
@@ -232,7 +269,12 @@ TEST_P(ServiceTableTest, ManyServicesAreAllFound) {
 
 TEST_P(ServiceTableTest, DamagedBlobIsRefusedOrStaysInsideIt) {
   ServiceTableBuilder builder(1);
-  ASSERT_TRUE(builder.Insert(Spec(2)).ok());
+  ServiceSpec spec = Spec(2);
+  spec.flags |= kServiceFromOutside;
+  spec.outside_backends = {spec.backends[0]};
+  const IpAddress client = Address(GetParam().client);
+  spec.source_ranges = {IpPrefix{client, uint8_t(client.IsIpv4() ? 32 : 128)}};
+  ASSERT_TRUE(builder.Insert(spec).ok());
   const std::string good = *builder.Build();
   for (size_t size = 1; size < good.size(); ++size) {
     EXPECT_FALSE(
@@ -248,9 +290,12 @@ TEST_P(ServiceTableTest, DamagedBlobIsRefusedOrStaysInsideIt) {
       byte = value;
       const auto table = ServiceTable::Open(damaged.bytes());
       if (!table.ok()) continue;
-      const ServiceLookup found = table->Lookup(Key(1));
-      if (found.kind != ServiceLookupKind::kFound) continue;
-      table->Select(*found.service, Key(1));
+      for (const auto side : {ClientSide::kInside, ClientSide::kOutside}) {
+        const ServiceLookup found = table->Lookup(Key(1), side);
+        if (found.kind != ServiceLookupKind::kFound) continue;
+        table->Select(*found.service, Key(1), side);
+        table->HasBackend(*found.service, side, client, Be16{1});
+      }
     }
     byte = kept;
   }

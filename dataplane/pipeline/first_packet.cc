@@ -264,8 +264,27 @@ class FirstPacket {
     return DropReason::kConnectionsFull;
   }
 
+  // Whether the connection's service would not send it where it goes any more.
+  // TCP connections stay with a backend that is on its way out; others have no
+  // end of their own, and would stay with it for ever.
+  bool HasLostBackend(const ConnectionView& view, PortId in_port) const {
+    const ConnectionRecord& record = view.record;
+    if (record.service == ConnectionRecord::kNoService ||
+        record.protocol == IpProtocol::kTcp) {
+      return false;
+    }
+    const ServiceTable& services = burst_.state->services();
+    const ClientSide side = ClientSideOf(*burst_.state, in_port);
+    const ServiceLookup found =
+        services.Lookup(record.Key(FlowDirection::kOriginal), side);
+    return found.kind != ServiceLookupKind::kFound ||
+           !services.HasBackend(*found.service, side, record.reply_source,
+                                record.reply_source_port);
+  }
+
   DropReason JudgeAgain(uint32_t slot) {
     ConnectionView& view = burst_.View(slot);
+    if (HasLostBackend(view, OriginalInPort(view))) return BeginAnew(slot);
     JudgeQuery query{.key = view.record.Key(FlowDirection::kOriginal),
                      .in_port = OriginalInPort(view)};
     if (view.record.IsTranslated()) {

@@ -49,15 +49,23 @@ class Judging {
       result_.translated = *query_.kept_translation;
       return DropReason::kNone;
     }
-    const ServiceLookup found = state_.services().Lookup(query_.key);
+    const ClientSide side = ClientSideOf(state_, query_.in_port);
+    const ServiceLookup found = state_.services().Lookup(query_.key, side);
     if (found.kind == ServiceLookupKind::kNotService) return DropReason::kNone;
     result_.is_service = true;
-    if (found.kind == ServiceLookupKind::kNoPort) {
-      return DropReason::kServiceNoPort;
+    if (found.service != nullptr) result_.service = found.service->service;
+    switch (found.kind) {
+      case ServiceLookupKind::kNoPort:
+        return DropReason::kServiceNoPort;
+      case ServiceLookupKind::kInsideOnly:
+        return DropReason::kServiceInsideOnly;
+      case ServiceLookupKind::kSourceRange:
+        return DropReason::kServiceSourceRange;
+      default:
+        break;
     }
-    result_.service = found.service->service;
     const BackendRecord* backend =
-        state_.services().Select(*found.service, query_.key);
+        state_.services().Select(*found.service, query_.key, side);
     if (backend == nullptr) return DropReason::kServiceNoBackend;
     result_.translated = ServiceTable::Translate(query_.key, *backend);
     return DropReason::kNone;
@@ -121,11 +129,20 @@ class Judging {
         FindEnd(result_.translated.destination, result_.destination);
     if (reason != DropReason::kNone) return reason;
     // The switch is no way from the outside to the outside: a packet that
-    // would leave where it came from was sent here by mistake.
+    // would leave where it came from was sent here by mistake, unless a service
+    // sends it on.
+    return TurnsBack() && !IsServed() ? DropReason::kNoRoute
+                                      : DropReason::kNone;
+  }
+
+  bool TurnsBack() const {
     const PortRecord& port = *state_.port(result_.destination.port);
-    const bool turns_back = result_.destination.port == result_.source.port &&
-                            port.kind != PortKind::kPod;
-    return turns_back ? DropReason::kNoRoute : DropReason::kNone;
+    return result_.destination.port == result_.source.port &&
+           port.kind != PortKind::kPod;
+  }
+  // Whether a service takes the connection to another node's backend.
+  bool IsServed() const {
+    return result_.translated.destination != query_.key.destination;
   }
 
   // Decides under which address the destination sees the source.
@@ -135,13 +152,15 @@ class Judging {
     // the peer's; answers would not come back through the switch.
     const bool is_own = translated.source == translated.destination &&
                         query_.key.destination != translated.destination;
-    if (is_own || IsPodToWorld()) {
+    // The backend's answer has to come back here, not to go to the client.
+    const bool turns_back = TurnsBack();
+    if (is_own || turns_back || IsPodToWorld()) {
       result_.nat_address =
           NatAddressFor(state_.settings().nat, translated.source);
     }
-    return is_own && !result_.nat_address.has_value()
-               ? DropReason::kServiceHairpin
-               : DropReason::kNone;
+    if (result_.nat_address.has_value()) return DropReason::kNone;
+    if (is_own) return DropReason::kServiceHairpin;
+    return turns_back ? DropReason::kNoRoute : DropReason::kNone;
   }
 
   bool IsPodToWorld() const {

@@ -85,6 +85,15 @@ struct JudgeResult {
   }
 };
 
+// Returns on which side of the cluster's border those are whose packets come in
+// by `in_port`.
+inline ClientSide ClientSideOf(const ForwardingState& state, PortId in_port) {
+  const PortRecord* port = state.port(in_port);
+  return port != nullptr && port->kind == PortKind::kUplink
+             ? ClientSide::kOutside
+             : ClientSide::kInside;
+}
+
 // Returns what becomes of a connection that begins with query.key.
 JudgeResult Judge(const ForwardingState& state, const IdentityTable& identities,
                   const JudgeQuery& query);
