@@ -17,10 +17,17 @@ namespace {
 constexpr WorkerId kWorker{0};
 constexpr uint32_t kCapacity = 256;
 constexpr uint64_t kNow = 1000 * kSecondNs;
-constexpr ConnectionTimeouts kTimeouts{.tcp_established_s = 1000,
-                                       .tcp_transitory_s = 100,
+constexpr ConnectionTimeouts kTimeouts{.tcp_syn_sent_s = 100,
+                                       .tcp_syn_received_s = 100,
+                                       .tcp_established_s = 1000,
+                                       .tcp_fin_wait_s = 100,
+                                       .tcp_close_wait_s = 100,
+                                       .tcp_last_ack_s = 100,
                                        .tcp_time_wait_s = 50,
                                        .tcp_closed_s = 10,
+                                       .tcp_retransmitted_s = 1000,
+                                       .tcp_unacknowledged_s = 1000,
+                                       .udp_unreplied_s = 60,
                                        .udp_s = 60,
                                        .icmp_s = 5,
                                        .other_s = 200};

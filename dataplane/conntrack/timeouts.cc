@@ -3,51 +3,93 @@
 #include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
+namespace {
+
+using Timeouts = ConnectionTimeouts;
+
+constexpr absl::string_view kEstablished =
+    "RFC 5382 REQ-5: an established connection is kept for 2 h 4 min";
+constexpr absl::string_view kTransitory =
+    "RFC 5382 REQ-5: a connection that opens or closes is kept for 4 min";
+constexpr absl::string_view kUdp =
+    "RFC 4787 REQ-5: a UDP mapping is kept for 2 min";
+constexpr absl::string_view kIcmp =
+    "RFC 5508 REQ-2: an ICMP query is kept for 60 s";
+
+}  // namespace
+
+// The RFCs ask for 4 min after a reset (RFC 7857 section 2.2) and for 5 min of
+// UDP (RFC 4787 REQ-5c), but do not insist.
+constexpr std::array<TimeoutField, kTimeoutFieldCount> kTimeoutFields = {{
+    {"tcp_syn_sent", &Timeouts::tcp_syn_sent_s, 240, 120, 240, kTransitory},
+    {"tcp_syn_received", &Timeouts::tcp_syn_received_s, 240, 60, 240,
+     kTransitory},
+    {"tcp_established", &Timeouts::tcp_established_s, 7440, 432000, 7440,
+     kEstablished},
+    {"tcp_fin_wait", &Timeouts::tcp_fin_wait_s, 240, 120, 240, kTransitory},
+    {"tcp_close_wait", &Timeouts::tcp_close_wait_s, 240, 60, 240, kTransitory},
+    {"tcp_last_ack", &Timeouts::tcp_last_ack_s, 240, 30, 240, kTransitory},
+    {"tcp_time_wait", &Timeouts::tcp_time_wait_s, 240, 120, 240, kTransitory},
+    {"tcp_closed", &Timeouts::tcp_closed_s, 240, 10, 0, ""},
+    // An end that repeats itself without an answer is not idle; when it stops
+    // it has given up.
+    {"tcp_retransmitted", &Timeouts::tcp_retransmitted_s, 300, 300, 240,
+     kTransitory},
+    {"tcp_unacknowledged", &Timeouts::tcp_unacknowledged_s, 7440, 300, 7440,
+     kEstablished},
+    {"udp_unreplied", &Timeouts::udp_unreplied_s, 300, 30, 120, kUdp},
+    {"udp", &Timeouts::udp_s, 300, 120, 120, kUdp},
+    {"icmp", &Timeouts::icmp_s, 60, 30, 60, kIcmp},
+    {"other", &Timeouts::other_s, 600, 600, 0, ""},
+}};
+
+ConnectionTimeouts CompleteTimeouts(const ConnectionTimeouts& wanted,
+                                    TimeoutProfile profile) {
+  ConnectionTimeouts timeouts = wanted;
+  for (const TimeoutField& field : kTimeoutFields) {
+    uint32_t& seconds = timeouts.*field.field;
+    if (seconds != 0) continue;
+    seconds = profile == TimeoutProfile::kLinux ? field.linux_s : field.rfc_s;
+  }
+  return timeouts;
+}
 
 ConnectionTimeouts DefaultTimeouts(TimeoutProfile profile) {
-  if (profile == TimeoutProfile::kLinux) {
-    // nf_conntrack's sysctl defaults; tcp_transitory_s is the shortest that
-    // covers SYN_SENT (120), SYN_RECV (60), FIN_WAIT (120), CLOSE_WAIT (60) and
-    // LAST_ACK (30); udp_s is that of an answered stream.
-    return {.tcp_established_s = 432000,
-            .tcp_transitory_s = 120,
-            .tcp_time_wait_s = 120,
-            .tcp_closed_s = 10,
-            .udp_s = 120,
-            .icmp_s = 30,
-            .other_s = 600};
-  }
-  return {.tcp_established_s = 7440,  // RFC 5382 REQ-5: at least 2 h 4 min
-          .tcp_transitory_s = 240,    // RFC 5382 REQ-5: at least 4 min
-          .tcp_time_wait_s = 240,     // RFC 5382 REQ-5, RFC 7857 section 2
-          .tcp_closed_s = 240,        // RFC 7857 section 2.2: RST as FIN
-          .udp_s = 300,               // RFC 4787 REQ-5: 5 min recommended
-          .icmp_s = 60,               // RFC 5508 REQ-1: at least 60 s
-          .other_s = 600};
+  return CompleteTimeouts({}, profile);
 }
 
 uint32_t TimeoutSeconds(IpProtocol protocol, ConnectionState state,
                         const ConnectionTimeouts& timeouts) {
   switch (protocol) {
     case IpProtocol::kTcp:
-      switch (state) {
-        case ConnectionState::kEstablished:
-          return timeouts.tcp_established_s;
-        case ConnectionState::kTimeWait:
-          return timeouts.tcp_time_wait_s;
-        case ConnectionState::kClosed:
-          return timeouts.tcp_closed_s;
-        default:
-          return timeouts.tcp_transitory_s;
-      }
+      break;
     case IpProtocol::kUdp:
     case IpProtocol::kUdpLite:
-      return timeouts.udp_s;
+      return state == ConnectionState::kUnreplied ? timeouts.udp_unreplied_s
+                                                  : timeouts.udp_s;
     case IpProtocol::kIcmp:
     case IpProtocol::kIcmpv6:
       return timeouts.icmp_s;
     default:
       return timeouts.other_s;
+  }
+  switch (state) {
+    case ConnectionState::kSynReceived:
+      return timeouts.tcp_syn_received_s;
+    case ConnectionState::kEstablished:
+      return timeouts.tcp_established_s;
+    case ConnectionState::kFinWait:
+      return timeouts.tcp_fin_wait_s;
+    case ConnectionState::kCloseWait:
+      return timeouts.tcp_close_wait_s;
+    case ConnectionState::kLastAck:
+      return timeouts.tcp_last_ack_s;
+    case ConnectionState::kTimeWait:
+      return timeouts.tcp_time_wait_s;
+    case ConnectionState::kClosed:
+      return timeouts.tcp_closed_s;
+    default:
+      return timeouts.tcp_syn_sent_s;
   }
 }
 

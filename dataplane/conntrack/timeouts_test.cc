@@ -7,43 +7,84 @@
 namespace vswitch {
 namespace {
 
-TEST(TimeoutsTest, ProtocolAndStateChoose) {
-  const ConnectionTimeouts timeouts{.tcp_established_s = 1,
-                                    .tcp_transitory_s = 2,
-                                    .tcp_time_wait_s = 3,
-                                    .tcp_closed_s = 4,
-                                    .udp_s = 5,
-                                    .icmp_s = 6,
-                                    .other_s = 7};
-  const auto tcp = [&](ConnectionState state) {
-    return TimeoutSeconds(IpProtocol::kTcp, state, timeouts);
-  };
-  EXPECT_EQ(tcp(ConnectionState::kEstablished), 1u);
-  for (ConnectionState state :
-       {ConnectionState::kSynSent, ConnectionState::kSynSent2,
-        ConnectionState::kSynReceived, ConnectionState::kFinWait,
-        ConnectionState::kCloseWait, ConnectionState::kLastAck}) {
-    EXPECT_EQ(tcp(state), 2u) << ConnectionStateName(state);
+// Each timer another figure.
+ConnectionTimeouts Numbered() {
+  ConnectionTimeouts timeouts{};
+  uint32_t number = 0;
+  for (const TimeoutField& field : kTimeoutFields) {
+    timeouts.*field.field = ++number;
   }
-  EXPECT_EQ(tcp(ConnectionState::kTimeWait), 3u);
-  EXPECT_EQ(tcp(ConnectionState::kClosed), 4u);
-  const auto other = [&](IpProtocol protocol) {
-    return TimeoutSeconds(protocol, ConnectionState::kReplied, timeouts);
-  };
-  EXPECT_EQ(other(IpProtocol::kUdp), 5u);
-  EXPECT_EQ(other(IpProtocol::kUdpLite), 5u);
-  EXPECT_EQ(other(IpProtocol::kIcmp), 6u);
-  EXPECT_EQ(other(IpProtocol::kIcmpv6), 6u);
-  EXPECT_EQ(other(IpProtocol::kSctp), 7u);
-  EXPECT_EQ(other(IpProtocol::kGre), 7u);
+  return timeouts;
 }
 
+TEST(TimeoutsTest, EveryTimerIsInTheListOnce) {
+  EXPECT_EQ(sizeof(ConnectionTimeouts), kTimeoutFieldCount * sizeof(uint32_t));
+  const ConnectionTimeouts timeouts = Numbered();
+  for (uint32_t i = 0; i < kTimeoutFieldCount; ++i) {
+    EXPECT_EQ(timeouts.*kTimeoutFields[i].field, i + 1);
+  }
+}
+
+TEST(TimeoutsTest, StateOfTcpChooses) {
+  const ConnectionTimeouts timeouts = Numbered();
+  const std::pair<ConnectionState, uint32_t> cases[] = {
+      {ConnectionState::kSynSent, timeouts.tcp_syn_sent_s},
+      {ConnectionState::kSynSent2, timeouts.tcp_syn_sent_s},
+      {ConnectionState::kSynReceived, timeouts.tcp_syn_received_s},
+      {ConnectionState::kEstablished, timeouts.tcp_established_s},
+      {ConnectionState::kFinWait, timeouts.tcp_fin_wait_s},
+      {ConnectionState::kCloseWait, timeouts.tcp_close_wait_s},
+      {ConnectionState::kLastAck, timeouts.tcp_last_ack_s},
+      {ConnectionState::kTimeWait, timeouts.tcp_time_wait_s},
+      {ConnectionState::kClosed, timeouts.tcp_closed_s},
+  };
+  for (const auto& [state, seconds] : cases) {
+    EXPECT_EQ(TimeoutSeconds(IpProtocol::kTcp, state, timeouts), seconds)
+        << ConnectionStateName(state);
+  }
+}
+
+TEST(TimeoutsTest, ProtocolChooses) {
+  const ConnectionTimeouts timeouts = Numbered();
+  const auto replied = [&](IpProtocol protocol) {
+    return TimeoutSeconds(protocol, ConnectionState::kReplied, timeouts);
+  };
+  EXPECT_EQ(replied(IpProtocol::kUdp), timeouts.udp_s);
+  EXPECT_EQ(replied(IpProtocol::kUdpLite), timeouts.udp_s);
+  EXPECT_EQ(
+      TimeoutSeconds(IpProtocol::kUdp, ConnectionState::kUnreplied, timeouts),
+      timeouts.udp_unreplied_s);
+  EXPECT_EQ(replied(IpProtocol::kIcmp), timeouts.icmp_s);
+  EXPECT_EQ(replied(IpProtocol::kIcmpv6), timeouts.icmp_s);
+  EXPECT_EQ(replied(IpProtocol::kGre), timeouts.other_s);
+}
+
+// Conformance T-05, T-13, U-05, I-02.
 TEST(TimeoutsTest, RfcProfileKeepsTheRfcsBounds) {
   const ConnectionTimeouts rfc = DefaultTimeouts(TimeoutProfile::kRfc);
-  EXPECT_GE(rfc.tcp_established_s, 2u * 3600 + 4 * 60);  // RFC 5382 REQ-5
-  EXPECT_GE(rfc.tcp_transitory_s, 4u * 60);              // RFC 5382 REQ-5
-  EXPECT_GE(rfc.udp_s, 2u * 60);                         // RFC 4787 REQ-5
-  EXPECT_GE(rfc.icmp_s, 60u);                            // RFC 5508 REQ-1
+  for (const TimeoutField& field : kTimeoutFields) {
+    EXPECT_GE(rfc.*field.field, field.least_s) << field.name;
+    EXPECT_EQ(field.least_s == 0, field.least_source.empty()) << field.name;
+  }
+  EXPECT_EQ(rfc.tcp_established_s, 2u * 3600 + 4 * 60);
+  EXPECT_EQ(rfc.tcp_syn_sent_s, 4u * 60);
+  EXPECT_EQ(rfc.tcp_fin_wait_s, 4u * 60);
+  EXPECT_EQ(rfc.udp_s, 5u * 60);
+  EXPECT_EQ(rfc.icmp_s, 60u);
+}
+
+TEST(TimeoutsTest, LinuxProfileIsTheKernels) {
+  const ConnectionTimeouts timeouts = DefaultTimeouts(TimeoutProfile::kLinux);
+  EXPECT_EQ(timeouts.tcp_established_s, 5u * 24 * 3600);
+  EXPECT_EQ(timeouts.tcp_last_ack_s, 30u);
+  EXPECT_EQ(timeouts.udp_unreplied_s, 30u);
+}
+
+TEST(TimeoutsTest, WhatIsWantedWins) {
+  const ConnectionTimeouts timeouts =
+      CompleteTimeouts({.tcp_syn_sent_s = 999}, TimeoutProfile::kRfc);
+  EXPECT_EQ(timeouts.tcp_syn_sent_s, 999u);
+  EXPECT_EQ(timeouts.tcp_syn_received_s, 240u);
 }
 
 }  // namespace

@@ -87,13 +87,21 @@ struct RouteTarget {
 };
 static_assert(sizeof(RouteTarget) == 4);
 
-// Seconds after which an idle connection is forgotten; `profile rfc` takes the
-// figures of RFC 5382, 4787, 5508, `profile linux` those of nf_conntrack.
+// Seconds after which an idle connection is forgotten, by protocol and state;
+// conntrack/timeouts.h has the figures of RFCs and Linux.
 struct ConnectionTimeouts {
+  uint32_t tcp_syn_sent_s;
+  uint32_t tcp_syn_received_s;
   uint32_t tcp_established_s;
-  uint32_t tcp_transitory_s;  // opening and closing
+  uint32_t tcp_fin_wait_s;
+  uint32_t tcp_close_wait_s;
+  uint32_t tcp_last_ack_s;
   uint32_t tcp_time_wait_s;
-  uint32_t tcp_closed_s;  // after RST
+  uint32_t tcp_closed_s;          // after a reset
+  uint32_t tcp_retransmitted_s;   // sent thrice and more, and not acknowledged;
+                                  // or begun in the middle and not answered
+  uint32_t tcp_unacknowledged_s;  // established, with data on its way
+  uint32_t udp_unreplied_s;
   uint32_t udp_s;
   uint32_t icmp_s;
   uint32_t other_s;
@@ -110,7 +118,8 @@ struct Settings {
   IpAddress node_addresses[kMaxNodeAddresses];
   NatSettings nat;
   ConnectionTimeouts timeouts;
-  uint32_t icmp_errors_per_second;       // of the whole switch, per worker
+  uint32_t tcp_needs_syn;           // 1: nothing else begins a TCP connection
+  uint32_t icmp_errors_per_second;  // of the whole switch, per worker
   uint32_t icmp_errors_per_second_port;  // caused by one port, per worker
   // A connection judged before this generation is judged again; raised by
   // changes that the revision table cannot name one by one.

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/conntrack/timeouts.h"
 #include "dataplane/pipeline/test_world.h"
 #include "dataplane/policy/policy_set_builder.h"
 #include "dataplane/tables/route_table.h"
@@ -151,13 +152,7 @@ void AddSettings(TestNode& node) {
   settings.node_address_count = 2;
   settings.node_addresses[0] = Address("192.168.0.1");
   settings.node_addresses[1] = Address("fd01::1");
-  settings.timeouts = {.tcp_established_s = 7440,
-                       .tcp_transitory_s = 240,
-                       .tcp_time_wait_s = 240,
-                       .tcp_closed_s = 10,
-                       .udp_s = 300,
-                       .icmp_s = 60,
-                       .other_s = 300};
+  settings.timeouts = DefaultTimeouts(TimeoutProfile::kRfc);
   settings.icmp_errors_per_second = 1000;
   settings.icmp_errors_per_second_port = 100;
   settings.maglev_seed = 1;
