@@ -176,6 +176,15 @@ inline constexpr uint8_t kTcpUrg = 0x20;
 inline constexpr uint8_t kTcpEce = 0x40;
 inline constexpr uint8_t kTcpCwr = 0x80;
 
+// Kinds of options; RFC 9293, 7323 and 2018.
+inline constexpr uint8_t kTcpOptionEnd = 0;
+inline constexpr uint8_t kTcpOptionNop = 1;
+inline constexpr uint8_t kTcpOptionMss = 2;
+inline constexpr uint8_t kTcpOptionWindowScale = 3;
+inline constexpr uint8_t kTcpOptionSackPermitted = 4;
+inline constexpr uint8_t kTcpOptionSack = 5;
+inline constexpr uint8_t kTcpOptionTimestamps = 8;
+
 struct TcpHeader {
   WireBe16 source_port;
   WireBe16 destination_port;

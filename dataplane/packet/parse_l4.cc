@@ -14,14 +14,6 @@ namespace {
 constexpr auto kDccp = static_cast<IpProtocol>(33);
 constexpr uint32_t kAhBytes = 12;  // the fixed part, RFC 4302 2
 
-constexpr uint8_t kTcpOptionEnd = 0;
-constexpr uint8_t kTcpOptionNop = 1;
-constexpr uint8_t kTcpOptionMss = 2;
-constexpr uint8_t kTcpOptionWindowScale = 3;
-constexpr uint8_t kTcpOptionSackPermitted = 4;
-constexpr uint8_t kTcpOptionSack = 5;
-constexpr uint8_t kTcpOptionTimestamps = 8;
-
 constexpr uint8_t kSctpInit = 1;
 
 // The flag combinations that some state of RFC 9293 sends; PSH, ECE and CWR
