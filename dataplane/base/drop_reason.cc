@@ -192,7 +192,7 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kConnectionQuota, "CONNECTION_QUOTA", kFirstPacket, kResource,
      "pod has its quota of connections", "faults F-51"},
     {kConnectionInvalid, "CONNECTION_INVALID", kConnections, kAttack,
-     "TCP segment that the connection's state forbids", "RFC 9293"},
+     "TCP segment that the connection's state or window forbids", "RFC 9293"},
     {kConnectionRstWindow, "CONNECTION_RST_WINDOW", kConnections, kAttack,
      "TCP RST out of the window", "RFC 5961"},
     {kNatFiltered, "NAT_FILTERED", kConnections, kExpected,

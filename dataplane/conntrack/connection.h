@@ -2,8 +2,7 @@
 //
 // The plain values of connection tracking: what an entry of the connection
 // table holds (ConnectionRecord), what a worker gets from a lookup
-// (ConnectionView), what it gives to make an entry (NewConnection) or to judge
-// one again (Judgement).
+// (ConnectionView), what it gives to judge one (Judgement).
 //
 // A connection is two flow keys: `original`, as the first packet came in, and
 // `reply`, as the packets that answer come in.  Without translation one is the
@@ -171,16 +170,6 @@ struct ConnectionView {
   ConnectionRecord record;
 
   bool found() const { return index != kNoConnection; }
-};
-
-// An entry to be made.  `original` and `reply` are of one protocol and zone.
-struct NewConnection {
-  FlowKey original;
-  FlowKey reply;
-  Judgement judgement;
-  ConnectionState state = ConnectionState::kUnreplied;  // see FirstState()
-  uint8_t flags = 0;
-  uint32_t service = ConnectionRecord::kNoService;
 };
 
 enum class InsertStatus : uint8_t {

@@ -1,9 +1,9 @@
 // dataplane/conntrack/connection_entry.h
 //
 // What lies in the connection table's memory: buckets of tags and slots,
-// entries, and the counts of each direction; connection_store.h says how they
-// work together.  All are templates over the atomics (tables/atomics.h), and
-// zeroed memory is an empty table.
+// entries, and the counts and TCP window of each direction; connection_store.h
+// says how they work together.  All are templates over the atomics
+// (tables/atomics.h), and zeroed memory is an empty table.
 //
 //   BucketPlaces places = BucketPlaces::Of(hash, bucket_count);
 //   Slot slot =
@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/tcp_window.h"
 
 namespace vswitch {
 
@@ -65,8 +66,9 @@ struct alignas(64) ConnectionEntry {
   Atomic<uint64_t> words[kRecordWords];  // a ConnectionRecord
 };
 
-// The counts of one direction: one writer, the worker that the direction's
-// packets come in by (if they move from one to another, a count may be lost).
+// The counts of one direction, and what of its TCP window the other direction
+// seldom asks for.  One writer, the worker that the direction's packets come in
+// by (if they move from one to another, a count may be lost).
 template <typename Atomics>
 struct alignas(32) ConnectionHalf {
   template <typename T>
@@ -75,8 +77,35 @@ struct alignas(32) ConnectionHalf {
   Atomic<uint64_t> packets;
   Atomic<uint64_t> bytes;
   Atomic<uint32_t> last_seen_s;  // written at most once a second
-  uint32_t window[3];            // room for the TCP window check
+  Atomic<uint32_t> highest_ack;  // from here on as in TcpWindow
+  Atomic<uint32_t> last_end;
+  Atomic<uint32_t> last;  // PackLast()
 };
+
+// The rest of the TCP windows of both directions: one line, for a packet of
+// either looks at both, and writes its own (the other's at rare times).  Two
+// workers may do so at once: each number is whole, but may be the one of a
+// moment ago.  That moment is over before an answer to the packet that changed
+// the number can come in.
+template <typename Atomics>
+struct alignas(32) ConnectionWindows {
+  template <typename T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
+  struct Window {
+    Atomic<uint32_t> end;
+    Atomic<uint32_t> granted;
+    Atomic<uint32_t> max_window;
+    Atomic<uint32_t> notes;  // changed bit by bit: both directions write it
+  };
+  Window of[2];  // by FlowDirection
+};
+
+// The small fields of a TcpWindow in one word.
+inline uint32_t PackLast(const TcpWindow& window) {
+  return window.last_window | static_cast<uint32_t>(window.last_notes) << 16 |
+         static_cast<uint32_t>(window.repetitions) << 24;
+}
 
 enum class EntryLife : uint8_t { kFree = 0, kLive = 1, kDead = 2 };
 

@@ -18,12 +18,14 @@ using Store = SharedConnectionStore;
 
 // A number that differs when one of the structures does.
 constexpr uint64_t kConnectionLayout =
-    1 + (sizeof(Store::Bucket) << 8) + (sizeof(Store::Entry) << 20) +
-    (sizeof(Store::Half) << 32) + (sizeof(ConnectionRecord) << 44);
+    2 + (sizeof(Store::Bucket) << 8) + (sizeof(Store::Entry) << 20) +
+    (sizeof(Store::Half) << 32) + (sizeof(ConnectionRecord) << 44) +
+    (sizeof(Store::Windows) << 56);
 
 static_assert(sizeof(Store::Bucket) == kLine);
 static_assert(sizeof(Store::Entry) == 2 * kLine);
 static_assert(sizeof(Store::Half) == kLine / 2);
+static_assert(sizeof(Store::Windows) == kLine / 2);
 static_assert(sizeof(ConnectionHeader) <= kLine);
 
 struct Offsets {
@@ -31,6 +33,7 @@ struct Offsets {
   uint64_t buckets;
   uint64_t entries;
   uint64_t halves[2];
+  uint64_t windows;
   uint64_t bytes;
 };
 
@@ -50,7 +53,9 @@ Offsets OffsetsFor(uint32_t capacity) {
   const uint64_t halves_bytes =
       RoundUp(uint64_t{capacity} * sizeof(Store::Half));
   offsets.halves[1] = offsets.halves[0] + halves_bytes;
-  offsets.bytes = offsets.halves[1] + halves_bytes;
+  offsets.windows = offsets.halves[1] + halves_bytes;
+  offsets.bytes =
+      offsets.windows + RoundUp(uint64_t{capacity} * sizeof(Store::Windows));
   return offsets;
 }
 
@@ -135,6 +140,8 @@ absl::StatusOr<ConnectionTableLayout> OpenConnectionTable(
     arrays.halves[i] =
         reinterpret_cast<Store::Half*>(memory.data() + offsets.halves[i]);
   }
+  arrays.windows =
+      reinterpret_cast<Store::Windows*>(memory.data() + offsets.windows);
   arrays.capacity = capacity;
   layout.store = Store(arrays, FlowHasher{layout.header->secret});
   return layout;

@@ -2,7 +2,7 @@
 //
 // Where things lie in the connection table's memory, and the store over them.
 //
-//   | header | buckets | entries | halves, original | halves, reply |
+//   | header | buckets | entries | halves, original | halves, reply | windows |
 //
 // Each part begins at a multiple of 64 bytes.  OpenConnectionTable() checks the
 // header against the memory's size and copies what it needs, so that no later

@@ -92,6 +92,10 @@ class Recovery {
         static_cast<uint32_t>(state.state) < kConnectionStateCount;
     if (known && linked_[index] == kBothLinked) {
       ++report_.kept;
+      // A killed worker may have noted half of a segment.
+      TcpWindow unknown;
+      unknown.notes = kTcpLiberal | kTcpSack;
+      store_.windows().Reset(index, {unknown, unknown});
       return;
     }
     if (state.life == EntryLife::kLive) ++report_.dropped;

@@ -19,6 +19,11 @@
 //
 //   free --Fill, Insert--> live --Remove--> dead --Release--> free
 //
+// The counts and TCP windows of an entry lie beside it, and no version guards
+// them.  A worker looks at the entry's life just before it writes there; if it
+// is stopped between the two for so long that another connection has the entry
+// by then, that one has a wrong count or window.
+//
 // Whether an entry is live and whether its two slots are there changes only
 // with the writer bits of all its buckets held.
 //
@@ -40,6 +45,7 @@
 
 #include "dataplane/conntrack/connection.h"
 #include "dataplane/conntrack/connection_entry.h"
+#include "dataplane/conntrack/tcp_window_store.h"
 
 namespace vswitch {
 
@@ -53,13 +59,15 @@ class ConnectionStore {
   using Bucket = ConnectionBucket<Atomics>;
   using Entry = ConnectionEntry<Atomics>;
   using Half = ConnectionHalf<Atomics>;
+  using Windows = ConnectionWindows<Atomics>;
 
   struct Arrays {
     Bucket* buckets = nullptr;
     uint32_t bucket_count = 0;
     Entry* entries = nullptr;
     std::array<Half*, 2> halves{};  // by FlowDirection
-    uint32_t capacity = 0;          // of entries and halves
+    Windows* windows = nullptr;
+    uint32_t capacity = 0;  // of entries, halves and windows
   };
 
   ConnectionStore() = default;
@@ -67,6 +75,9 @@ class ConnectionStore {
       : arrays_(arrays), hasher_(hasher) {}
 
   const Arrays& arrays() const { return arrays_; }
+  TcpWindowStore<Atomics> windows() const {
+    return {arrays_.halves, arrays_.windows};
+  }
   uint64_t Hash(const FlowKey& key) const { return hasher_(key); }
   BucketPlaces Places(uint64_t hash) const {
     return BucketPlaces::Of(hash, arrays_.bucket_count);
@@ -77,13 +88,14 @@ class ConnectionStore {
       Atomics::Prefetch(&arrays_.buckets[bucket]);
     }
   }
-  // Prefetches the entries whose tags match.
-  void PrefetchEntries(uint64_t hash) const {
-    VisitCandidates(hash, [this](Slot slot) {
+  // Prefetches the entries whose tags match, and what goes with them.
+  void PrefetchEntries(uint64_t hash, bool is_tcp) const {
+    VisitCandidates(hash, [this, is_tcp](Slot slot) {
       const char* entry =
           reinterpret_cast<const char*>(&arrays_.entries[slot.index]);
       Atomics::Prefetch(entry);
       Atomics::Prefetch(entry + 64);
+      if (is_tcp) Atomics::Prefetch(&arrays_.windows[slot.index]);
       return false;
     });
   }
@@ -135,7 +147,8 @@ class ConnectionStore {
   // Writes a record into a free entry.  Returns false if a worker that was
   // stopped in the middle of a Refresh() of the entry's earlier life still
   // holds it: take another entry.  REQUIRES: the caller owns `index`.
-  bool Fill(uint32_t index, const ConnectionRecord& record) {
+  bool Fill(uint32_t index, const ConnectionRecord& record,
+            const std::array<TcpWindow, 2>& windows) {
     Entry& entry = arrays_.entries[index];
     uint32_t version = 0;
     if (!BeginWrite(entry, version)) return false;
@@ -145,6 +158,9 @@ class ConnectionStore {
       halves[index].packets.StoreRelaxed(0);
       halves[index].bytes.StoreRelaxed(0);
       halves[index].last_seen_s.StoreRelaxed(record.created_s);
+    }
+    if (record.protocol == IpProtocol::kTcp) {
+      this->windows().Reset(index, windows);
     }
     return true;
   }
@@ -277,8 +293,11 @@ class ConnectionStore {
     return false;
   }
 
-  // Counts a packet of `bytes` for the view's direction.
-  bool Touch(const ConnectionView& view, uint32_t bytes, uint32_t now_s) {
+  // Counts a packet of `bytes` for the view's direction; `is_alive`: it keeps
+  // the connection from being idle.  Returns whether it is the first one in
+  // this second that does.
+  bool Touch(const ConnectionView& view, uint32_t bytes, uint32_t now_s,
+             bool is_alive) {
     // The entry may have gone to another connection since the lookup; in what
     // is left between this look and the counting a few bytes may go astray,
     // never a verdict.
@@ -287,7 +306,7 @@ class ConnectionStore {
         arrays_.halves[static_cast<uint32_t>(view.direction)][view.index];
     half.packets.AddSingleWriter(1);
     half.bytes.AddSingleWriter(bytes);
-    if (half.last_seen_s.LoadRelaxed() == now_s) return false;
+    if (!is_alive || half.last_seen_s.LoadRelaxed() == now_s) return false;
     half.last_seen_s.StoreRelaxed(now_s);
     return true;
   }

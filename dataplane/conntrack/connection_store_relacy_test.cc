@@ -64,12 +64,13 @@ struct SmallStore {
     arrays.bucket_count = 2;
     arrays.entries = entries;
     arrays.halves = {halves[0], halves[1]};
+    arrays.windows = windows;
     arrays.capacity = 3;
     store = Store(arrays, CollidingHasher{});
   }
   InsertStatus Insert(uint32_t index, uint16_t number) {
     const ConnectionRecord record = RecordOf(number);
-    if (!store.Fill(index, record)) return InsertStatus::kBusy;
+    if (!store.Fill(index, record, {})) return InsertStatus::kBusy;
     return store.Insert(index, record, ConnectionState::kSynSent);
   }
   bool Find(const FlowKey& key, ConnectionView& view) {
@@ -90,6 +91,7 @@ struct SmallStore {
   typename Store::Bucket buckets[2];
   typename Store::Entry entries[3];
   typename Store::Half halves[2][3];
+  typename Store::Windows windows[3];
   Store store;
 };
 
@@ -107,7 +109,7 @@ struct FirstPacketRace : rl::test_suite<FirstPacketRace<Atomics>, 3> {
     std::swap(record.original_destination, record.reply_destination);
     std::swap(record.original_source_port, record.reply_source_port);
     std::swap(record.original_destination_port, record.reply_destination_port);
-    RL_ASSERT(small.store.Fill(2, record));
+    RL_ASSERT(small.store.Fill(2, record, {}));
     status[2] = small.store.Insert(2, record, ConnectionState::kSynSent);
   }
   void after() {
@@ -178,7 +180,7 @@ struct SameKeysAgain : rl::test_suite<SameKeysAgain<Atomics>, 2> {
       small.store.Release(0);
       ConnectionRecord record = RecordOf(1);
       record.judgement = JudgementOf(2);
-      RL_ASSERT(small.store.Fill(0, record));
+      RL_ASSERT(small.store.Fill(0, record, {}));
       RL_ASSERT(small.store.Insert(0, record, ConnectionState::kSynSent) ==
                 InsertStatus::kInserted);
       return;
@@ -320,7 +322,7 @@ struct ExpireRace : rl::test_suite<ExpireRace<Atomics>, 3> {
       return;
     }
     if (!small.Find(Key(1), view)) return;
-    store.Touch(view, 100, 5);
+    store.Touch(view, 100, 5, /*is_alive=*/true);
     while (view.found() &&
            !store.ChangeState(view, ConnectionState::kEstablished)) {
     }
@@ -336,6 +338,33 @@ struct ExpireRace : rl::test_suite<ExpireRace<Atomics>, 3> {
   }
   SmallStore<Atomics> small;
   uint32_t flushed = 0;
+};
+
+// The workers of both directions look at one window, and change it.
+template <typename Atomics>
+struct WindowRace : rl::test_suite<WindowRace<Atomics>, 2> {
+  void before() { RL_ASSERT(small.Insert(0, 1) == InsertStatus::kInserted); }
+  void thread(unsigned thread) {
+    auto windows = small.store.windows();
+    const bool is_own = thread == 0;
+    const TcpWindow before =
+        windows.Load(0, FlowDirection::kOriginal, /*all=*/is_own);
+    TcpWindow after = before;
+    if (is_own) {
+      after.granted = 7;
+      after.notes |= kTcpAcknowledged;
+    } else {
+      RL_ASSERT((before.notes & kTcpAcknowledged) == 0 || before.granted == 7);
+      after.notes |= kTcpLiberal;
+    }
+    windows.Store(0, FlowDirection::kOriginal, before, after);
+  }
+  void after() {
+    const TcpWindow window =
+        small.store.windows().Load(0, FlowDirection::kOriginal, true);
+    RL_ASSERT(window.notes == (kTcpAcknowledged | kTcpLiberal));
+  }
+  SmallStore<Atomics> small;
 };
 
 constexpr uint32_t kIterations = 20000;
@@ -369,6 +398,10 @@ TEST(ConnectionStoreRelacyTest, JudgementIsNeverTorn) {
 TEST(ConnectionStoreRelacyTest, StaleViewLeavesTheSuccessorAlone) {
   EXPECT_TRUE(Holds<StaleViewRace>());
   EXPECT_TRUE(NeedsItsOrders<StaleViewRace>());
+}
+TEST(ConnectionStoreRelacyTest, NotesOfAWindowAreTrueAndNeverLost) {
+  EXPECT_TRUE(Holds<WindowRace>());
+  EXPECT_TRUE(NeedsItsOrders<WindowRace>());
 }
 TEST(ConnectionStoreRelacyTest, OneOfTwoRemovesSucceeds) {
   // One compare-and-exchange decides, whatever the orders.

@@ -3,6 +3,7 @@
 #include "dataplane/conntrack/connection_table.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -65,6 +66,47 @@ uint32_t IdleSeconds(const SharedConnectionStore& store, uint32_t index,
   return idle_s;
 }
 
+// Takes a TCP segment into account; returns nothing if somebody else changed
+// the state meanwhile.
+std::optional<TrackAction> TrackSegment(SharedConnectionStore& store,
+                                        ConnectionView& view,
+                                        const TcpSegment& segment) {
+  const FlowDirection other = Opposite(view.direction);
+  constexpr uint8_t kSynOrRst = 0x06;
+  const bool all = (segment.flags & kSynOrRst) != 0;
+  const TcpWindow own = store.windows().Load(view.index, view.direction, true);
+  const TcpWindow peer = store.windows().Load(view.index, other, all);
+  TcpWindow own_after = own;
+  TcpWindow peer_after = peer;
+  const TcpTrack track =
+      TrackTcp(view.direction, segment, view.state, own_after, peer_after);
+  if (track.next != view.state && !store.ChangeState(view, track.next)) {
+    return std::nullopt;
+  }
+  store.windows().Store(view.index, view.direction, own, own_after);
+  store.windows().Store(view.index, other, peer, peer_after);
+  return track.action;
+}
+
+// Returns the timeout of a TCP connection, idle for `idle_s`, of which one end
+// waits for the other; UINT32_MAX if none does, or it is not over yet.
+uint32_t OpenEndsTimeout(const SharedConnectionStore& store, uint32_t index,
+                         uint32_t idle_s, const ConnectionTimeouts& timeouts) {
+  uint32_t timeout_s = UINT32_MAX;
+  if (idle_s <
+      std::min(timeouts.tcp_retransmitted_s, timeouts.tcp_unacknowledged_s)) {
+    return timeout_s;
+  }
+  const std::array<TcpWindow, 2> windows = {
+      store.windows().Load(index, FlowDirection::kOriginal, true),
+      store.windows().Load(index, FlowDirection::kReply, true)};
+  if (IsUnanswered(windows)) timeout_s = timeouts.tcp_retransmitted_s;
+  if (IsUnacknowledged(windows)) {
+    timeout_s = std::min(timeout_s, timeouts.tcp_unacknowledged_s);
+  }
+  return timeout_s;
+}
+
 }  // namespace
 
 absl::StatusOr<ConnectionTable> ConnectionTable::Attach(
@@ -115,7 +157,9 @@ void ConnectionTable::LookupBurst(std::span<const FlowKey* const> keys,
     views[i].hash = store.Hash(*keys[i]);
     store.PrefetchBuckets(views[i].hash);
   }
-  for (size_t i = 0; i < count; ++i) store.PrefetchEntries(views[i].hash);
+  for (size_t i = 0; i < count; ++i) {
+    store.PrefetchEntries(views[i].hash, keys[i]->protocol == IpProtocol::kTcp);
+  }
   for (size_t i = 0; i < count; ++i) {
     store.Find(*keys[i], views[i].hash, views[i]);
   }
@@ -144,7 +188,7 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
   if (index == kNoConnection) return result;
   const ConnectionRecord record = RecordOf(connection, now_s);
   RaiseUsedLimit(index);
-  result.status = store.Fill(index, record)
+  result.status = store.Fill(index, record, connection.windows)
                       ? store.Insert(index, record, connection.state)
                       : InsertStatus::kBusy;
   ConnectionView& view = result.view;
@@ -173,7 +217,8 @@ bool ConnectionTable::Refresh(ConnectionView& view,
   return view.found() && layout_->store.Refresh(view, judgement);
 }
 
-TrackAction ConnectionTable::Track(ConnectionView& view, uint8_t tcp_flags) {
+TrackAction ConnectionTable::Track(ConnectionView& view,
+                                   const TcpSegment& segment) {
   SharedConnectionStore& store = layout_->store;
   const bool is_tcp = view.record.protocol == IpProtocol::kTcp;
   // The state is looked at anew: an earlier packet of the same burst may have
@@ -182,23 +227,25 @@ TrackAction ConnectionTable::Track(ConnectionView& view, uint8_t tcp_flags) {
   // Fails only when packets of this very connection change the state at the
   // same time; then what they leave is looked at again.
   for (uint32_t attempt = 0; view.found() && attempt < 8; ++attempt) {
-    TcpStep step{TrackAction::kPass, view.state};
-    if (is_tcp) {
-      step = AdvanceTcp(view.direction, tcp_flags, view.state);
-    } else if (view.direction == FlowDirection::kReply) {
-      step.next = ConnectionState::kReplied;
+    if (!is_tcp) {
+      if (view.direction == FlowDirection::kOriginal ||
+          view.state == ConnectionState::kReplied ||
+          store.ChangeState(view, ConnectionState::kReplied)) {
+        return TrackAction::kPass;
+      }
+      continue;
     }
-    if (step.action != TrackAction::kPass || step.next == view.state) {
-      return step.action;
-    }
-    if (store.ChangeState(view, step.next)) return TrackAction::kPass;
+    const std::optional<TrackAction> action =
+        TrackSegment(store, view, segment);
+    if (action.has_value()) return *action;
   }
   return TrackAction::kPass;
 }
 
 bool ConnectionTable::Touch(const ConnectionView& view, uint32_t bytes,
-                            uint64_t now_ns) {
-  return view.found() && layout_->store.Touch(view, bytes, ToSeconds(now_ns));
+                            uint64_t now_ns, bool is_alive) {
+  return view.found() &&
+         layout_->store.Touch(view, bytes, ToSeconds(now_ns), is_alive);
 }
 
 bool ConnectionTable::Erase(const ConnectionView& view) {
@@ -223,8 +270,12 @@ ExpireResult ConnectionTable::Expire(WorkerId worker, uint64_t now_ns,
     }
     // The protocol never changes while the entry lives.
     const IpProtocol protocol = store.Protocol(index);
-    const uint32_t timeout_s = TimeoutSeconds(protocol, state.state, timeouts);
     const uint32_t idle_s = IdleSeconds(store, index, now_s);
+    uint32_t timeout_s = TimeoutSeconds(protocol, state.state, timeouts);
+    if (protocol == IpProtocol::kTcp && idle_s < timeout_s) {
+      timeout_s =
+          std::min(timeout_s, OpenEndsTimeout(store, index, idle_s, timeouts));
+    }
     if (idle_s < timeout_s) {
       const uint32_t wait_s = std::min(timeout_s - idle_s, kRecheckSeconds);
       lists_->Arm(worker, index, now_s + wait_s, now_s);

@@ -17,8 +17,8 @@
 // connections go on at once after a restart.  Free lists and timer wheels are
 // the process's own: Attach() rebuilds them by a scan, which also repairs what
 // a killed writer left: a bucket's writer bit, an entry that is half written
-// or half linked.  One process at a time may attach for writing; it must have
-// ended before the next one attaches.
+// or half linked.  TCP windows are learned anew.  One process at a time may
+// attach for writing; it must have ended before the next one attaches.
 //
 // Threads: a WorkerId's Insert() and Expire() are that worker's thread only;
 // all else is thread-safe.  Nothing waits without a bound, allocates or reads
@@ -40,6 +40,7 @@
 #include "dataplane/base/ids.h"
 #include "dataplane/conntrack/connection.h"
 #include "dataplane/conntrack/tcp_state.h"
+#include "dataplane/conntrack/tcp_window.h"
 #include "dataplane/forwarding/records.h"
 #include "dataplane/tables/hash.h"
 
@@ -49,6 +50,17 @@ struct ConnectionTableLayout;
 class WorkerLists;
 
 inline constexpr uint32_t kMaxConnections = 1u << 27;
+
+// An entry to be made.  `original` and `reply` are of one protocol and zone.
+struct NewConnection {
+  FlowKey original;
+  FlowKey reply;
+  Judgement judgement;
+  ConnectionState state = ConnectionState::kUnreplied;  // see FirstState()
+  uint8_t flags = 0;
+  uint32_t service = ConnectionRecord::kNoService;
+  std::array<TcpWindow, 2> windows;  // TCP: FirstWindows()
+};
 
 // What Attach() found and did.
 struct RecoveryReport {
@@ -109,12 +121,14 @@ class ConnectionTable {
   bool Refresh(ConnectionView& view, const Judgement& judgement);
 
   // Takes a packet of the connection into account: advances its state and
-  // view.state.  `tcp_flags` counts for TCP only.
-  TrackAction Track(ConnectionView& view, uint8_t tcp_flags);
+  // view.state, and its TCP windows.  `segment` counts for TCP only.
+  TrackAction Track(ConnectionView& view, const TcpSegment& segment = {});
 
-  // Counts a packet for view.direction and notes that the connection lives.
-  // Returns whether it is the direction's first one in this second.
-  bool Touch(const ConnectionView& view, uint32_t bytes, uint64_t now_ns);
+  // Counts a packet for view.direction and, if it `is_alive`, notes that the
+  // connection lives.  Returns whether it is the direction's first one in this
+  // second that does.
+  bool Touch(const ConnectionView& view, uint32_t bytes, uint64_t now_ns,
+             bool is_alive = true);
 
   // Removes the entry; lookups miss from now on.  Returns false if it was gone
   // already, or a bucket was held for too long.

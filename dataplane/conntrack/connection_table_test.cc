@@ -222,7 +222,7 @@ TEST_P(ConnectionTableTest, OldViewChangesNothingOfItsSuccessor) {
   EXPECT_FALSE(table.Refresh(old, Judgement{.rule = RuleId{1}}));
   table.Touch(old, 100, kNow);
   ConnectionView tracked = old;
-  table.Track(tracked, kRst);
+  table.Track(tracked, SegmentWith(kRst));
   EXPECT_FALSE(table.Erase(old));
   table.ForEach([&](const ConnectionInfo& info) {
     EXPECT_EQ(info.record.judgement.rule, kNoRule);
@@ -236,7 +236,7 @@ TEST_P(ConnectionTableTest, TrackFollowsTcp) {
   table.Insert(kWorker, Connection(1), kNow);
   const auto packet = [&](const FlowKey& key, uint8_t flags) {
     ConnectionView view = table.Lookup(key);
-    const TrackAction action = table.Track(view, flags);
+    const TrackAction action = table.Track(view, SegmentWith(flags));
     EXPECT_EQ(view.state, table.Lookup(key).state);
     return std::pair(action, view.state);
   };
@@ -255,12 +255,12 @@ TEST_P(ConnectionTableTest, TrackWithAnOldViewSeesTheNewState) {
   // Two packets of one burst: both views are from before the first.
   ConnectionView view = table.Insert(kWorker, Connection(1), kNow).view;
   ConnectionView reply = table.Lookup(Connection(1).reply);
-  EXPECT_EQ(table.Track(reply, kSynAck), TrackAction::kPass);
-  EXPECT_EQ(table.Track(view, kAck), TrackAction::kPass);
+  EXPECT_EQ(table.Track(reply, SegmentWith(kSynAck)), TrackAction::kPass);
+  EXPECT_EQ(table.Track(view, SegmentWith(kAck)), TrackAction::kPass);
   EXPECT_EQ(view.state, ConnectionState::kEstablished);
   // A connection that another worker ended meanwhile changes no more.
   ASSERT_TRUE(table.Erase(reply));
-  EXPECT_EQ(table.Track(view, kRst), TrackAction::kPass);
+  EXPECT_EQ(table.Track(view, SegmentWith(kRst)), TrackAction::kPass);
   EXPECT_FALSE(view.found());
 }
 
@@ -268,10 +268,10 @@ TEST_P(ConnectionTableTest, AnswerMakesOtherProtocolsReplied) {
   ConnectionTable table = Attach();
   const NewConnection udp = Connection(1, IpProtocol::kUdp);
   ConnectionView view = table.Insert(kWorker, udp, kNow).view;
-  EXPECT_EQ(table.Track(view, 0), TrackAction::kPass);
+  EXPECT_EQ(table.Track(view), TrackAction::kPass);
   EXPECT_EQ(view.state, ConnectionState::kUnreplied);
   view = table.Lookup(udp.reply);
-  EXPECT_EQ(table.Track(view, 0), TrackAction::kPass);
+  EXPECT_EQ(table.Track(view), TrackAction::kPass);
   EXPECT_EQ(view.state, ConnectionState::kReplied);
   view = table.Lookup(udp.original);
   EXPECT_EQ(view.state, ConnectionState::kReplied);
@@ -379,7 +379,7 @@ TEST_P(ConnectionTableTest, PacketOfEitherDirectionKeepsItAlive) {
 TEST_P(ConnectionTableTest, ResetConnectionEndsEarlyAndCountsAsClosed) {
   ConnectionTable table = Attach();
   ConnectionView view = table.Insert(kWorker, Connection(1), kNow).view;
-  table.Track(view, kRst);
+  table.Track(view, SegmentWith(kRst));
   const auto [second, reason] = RunUntilEmpty(table);
   EXPECT_GE(second, kTimeouts.tcp_closed_s);
   EXPECT_LE(second, kTimeouts.tcp_closed_s + ConnectionTable::kRecheckSeconds);

@@ -108,7 +108,8 @@ class ConnectionTableTsanTest : public testing::Test {
           break;
         default:
           if (!view.found()) Insert(worker, flow, now_ns);
-          table_.Track(view, static_cast<uint8_t>(random() & 0x17));
+          table_.Track(view,
+                       SegmentWith(static_cast<uint8_t>(random() & 0x17)));
           table_.Touch(view, 100, now_ns);
           break;
       }

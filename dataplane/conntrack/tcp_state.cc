@@ -73,7 +73,7 @@ TcpStep AdvanceTcp(FlowDirection direction, uint8_t tcp_flags,
   const Cell cell = kTable[static_cast<uint32_t>(direction)][row][column];
   switch (cell) {
     case kIg:
-      return {TrackAction::kPass, state};
+      return {TrackAction::kIgnore, state};
     case kIv:
       return {TrackAction::kInvalid, state};
     case kRe:
@@ -84,11 +84,14 @@ TcpStep AdvanceTcp(FlowDirection direction, uint8_t tcp_flags,
 }
 
 std::optional<ConnectionState> FirstState(IpProtocol protocol,
-                                          uint8_t tcp_flags) {
+                                          uint8_t tcp_flags, bool may_pick_up) {
   if (protocol != IpProtocol::kTcp) return ConnectionState::kUnreplied;
   const TcpStep step =
       AdvanceTcp(FlowDirection::kOriginal, tcp_flags, ConnectionState::kNone);
   if (step.action != TrackAction::kPass) return std::nullopt;
+  if (step.next == ConnectionState::kEstablished && !may_pick_up) {
+    return std::nullopt;
+  }
   return step.next;
 }
 

@@ -3,7 +3,8 @@
 // The TCP state machine of connection tracking: 2 directions x 6 classes of
 // flags x 10 states, after Linux' nf_conntrack (the observer's view of RFC
 // 9293's states).  AdvanceTcp() says what a packet does to the state, and
-// whether the packet belongs to the connection at all.
+// whether the packet belongs to the connection at all, as far as flags tell;
+// tcp_window.h looks at the numbers as well.
 //
 //   TcpStep step = AdvanceTcp(FlowDirection::kOriginal, tcp_flags, state);
 //   if (step.action == TrackAction::kInvalid) drop as CONNECTION_INVALID...
@@ -31,7 +32,13 @@ TcpFlagClass ClassifyTcpFlags(uint8_t tcp_flags);
 // What a packet is to a connection.
 enum class TrackAction : uint8_t {
   kPass,     // part of it; the state may have changed
-  kInvalid,  // not possible in this state: drop as CONNECTION_INVALID
+  kInvalid,  // not possible here: drop as CONNECTION_INVALID
+  // Perhaps part of it, perhaps not, which its receiver knows: it passes, but
+  // does not keep the connection alive.
+  kIgnore,
+  // A reset that no end of the connection can have sent: drop as
+  // CT_RST_OUT_OF_WINDOW.
+  kResetOutOfWindow,
   // A SYN on a connection that is over: a new connection with the same ports.
   // Erase the entry (DeleteReason::kReopened) and take the first-packet path.
   kReopen,
@@ -51,10 +58,10 @@ TcpStep AdvanceTcp(FlowDirection direction, uint8_t tcp_flags,
 
 // Returns the state of a connection that begins with a packet of `protocol`
 // (`tcp_flags` counts for TCP only), or nothing when such a packet begins none.
-// An ACK begins one, established: the middle of a connection that was there
-// before the switch.
+// If `may_pick_up`, an ACK begins one, established: the middle of a connection
+// that was there before the switch.
 std::optional<ConnectionState> FirstState(IpProtocol protocol,
-                                          uint8_t tcp_flags);
+                                          uint8_t tcp_flags, bool may_pick_up);
 
 }  // namespace vswitch
 

@@ -51,7 +51,7 @@ TcpStep Expected(const std::string& cell, ConnectionState state) {
       {"TW", ConnectionState::kTimeWait},
       {"CL", ConnectionState::kClosed},
       {"S2", ConnectionState::kSynSent2}};
-  if (cell == "ig") return {TrackAction::kPass, state};
+  if (cell == "ig") return {TrackAction::kIgnore, state};
   if (cell == "IV") return {TrackAction::kInvalid, state};
   if (cell == "RE") return {TrackAction::kReopen, state};
   return {TrackAction::kPass, kStates->at(cell)};
@@ -119,16 +119,21 @@ TEST(TcpStateTest, ConnectionOpensTalksAndCloses) {
 }
 
 TEST(TcpStateTest, WhatBeginsAConnection) {
-  EXPECT_EQ(FirstState(IpProtocol::kTcp, kSyn), ConnectionState::kSynSent);
-  EXPECT_EQ(FirstState(IpProtocol::kTcp, kAck), ConnectionState::kEstablished);
-  EXPECT_EQ(FirstState(IpProtocol::kTcp, kSyn | kAck), std::nullopt);
-  EXPECT_EQ(FirstState(IpProtocol::kTcp, kFin | kAck), std::nullopt);
-  EXPECT_EQ(FirstState(IpProtocol::kTcp, kRst), std::nullopt);
-  EXPECT_EQ(FirstState(IpProtocol::kTcp, 0), std::nullopt);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kSyn, true),
+            ConnectionState::kSynSent);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kAck, true),
+            ConnectionState::kEstablished);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kAck, false), std::nullopt);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kSyn, false),
+            ConnectionState::kSynSent);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kSyn | kAck, true), std::nullopt);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kFin | kAck, true), std::nullopt);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, kRst, true), std::nullopt);
+  EXPECT_EQ(FirstState(IpProtocol::kTcp, 0, true), std::nullopt);
   for (IpProtocol protocol :
        {IpProtocol::kUdp, IpProtocol::kIcmp, IpProtocol::kIcmpv6,
         IpProtocol::kSctp, IpProtocol::kGre}) {
-    EXPECT_EQ(FirstState(protocol, 0), ConnectionState::kUnreplied);
+    EXPECT_EQ(FirstState(protocol, 0, true), ConnectionState::kUnreplied);
   }
 }
 

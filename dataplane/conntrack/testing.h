@@ -59,13 +59,22 @@ inline FlowKey NumberedFlow(IpFamily family, uint32_t number,
   return key;
 }
 
+// Returns a segment without data, of a connection whose numbers are all 0.
+inline TcpSegment SegmentWith(uint8_t tcp_flags) {
+  TcpSegment segment;
+  segment.flags = tcp_flags;
+  segment.window = 65535;
+  return segment;
+}
+
 // Returns a connection of that flow, without translation.
 inline NewConnection NumberedConnection(
     IpFamily family, uint32_t number, IpProtocol protocol = IpProtocol::kTcp) {
   NewConnection connection;
   connection.original = NumberedFlow(family, number, protocol);
   connection.reply = connection.original.Reversed();
-  connection.state = *FirstState(protocol, /*tcp_flags=*/0x02);
+  connection.state =
+      *FirstState(protocol, /*tcp_flags=*/0x02, /*may_pick_up=*/true);
   return connection;
 }
 

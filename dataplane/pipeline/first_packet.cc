@@ -190,8 +190,7 @@ class FirstPacket {
     }
     // Without its entry the translation of the first fragment is lost.
     if (meta.fragment == FragmentKind::kLater) return DropReason::kFragNoFirst;
-    const std::optional<ConnectionState> state =
-        FirstState(meta.key.protocol, meta.tcp_flags);
+    const std::optional<ConnectionState> state = FirstStateOf(burst_, slot);
     if (!state.has_value()) return DropReason::kConnectionInvalid;
     return Insert(slot, result, judgement, *state);
   }
@@ -227,7 +226,8 @@ class FirstPacket {
     NewConnection connection{.original = Key(slot),
                              .reply = result.translated.Reversed(),
                              .judgement = judgement,
-                             .state = state};
+                             .state = state,
+                             .windows = FirstWindowsOf(burst_, slot)};
     if (result.is_service) connection.service = result.service;
     if (mapped_) {
       connection.flags |= kKeptByReply;  // the pod is the one who answers

@@ -5,6 +5,7 @@
 #include "dataplane/pipeline/connection_opener.h"
 #include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/tcp_segment.h"
 
 namespace vswitch {
 namespace {
@@ -73,19 +74,37 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
     return DropReason::kConnectionInvalid;
   }
   ConnectionTable& connections = *context.environment.connections;
-  // A later fragment has no TCP header.
-  const bool has_header = meta.fragment != FragmentKind::kLater ||
-                          meta.key.protocol != IpProtocol::kTcp;
-  if (has_header &&
-      connections.Track(view, meta.tcp_flags) == TrackAction::kInvalid) {
-    return DropReason::kConnectionInvalid;
+  const bool is_tcp = meta.key.protocol == IpProtocol::kTcp;
+  TrackAction action = TrackAction::kPass;
+  if (!is_tcp) {
+    action = connections.Track(view);
+  } else if (meta.fragment != FragmentKind::kLater) {  // has the TCP header
+    action =
+        connections.Track(view, ReadTcpSegment(*burst.packets[slot], meta));
+  }
+  if (action == TrackAction::kInvalid) return DropReason::kConnectionInvalid;
+  if (action == TrackAction::kResetOutOfWindow) {
+    return DropReason::kConnectionRstWindow;
   }
   // Once a second: a mapping of source NAT lives for minutes.
-  if (connections.Touch(view, meta.packet_bytes, burst.now_ns) &&
+  if (connections.Touch(view, meta.packet_bytes, burst.now_ns,
+                        /*is_alive=*/action != TrackAction::kIgnore) &&
       KeepsMapping(view)) {
     ConnectionOpener(context, burst).KeepMapping(view);
   }
   return DropReason::kNone;
+}
+
+std::optional<ConnectionState> FirstStateOf(const Burst& burst, uint32_t slot) {
+  const PacketMeta& meta = burst.metas[slot];
+  return FirstState(meta.key.protocol, meta.tcp_flags,
+                    burst.state->settings().tcp_needs_syn == 0);
+}
+
+std::array<TcpWindow, 2> FirstWindowsOf(const Burst& burst, uint32_t slot) {
+  const PacketMeta& meta = burst.metas[slot];
+  if (meta.key.protocol != IpProtocol::kTcp) return {};
+  return FirstWindows(ReadTcpSegment(*burst.packets[slot], meta));
 }
 
 DropReason RefuseConnection(PipelineContext& context, Burst& burst,

@@ -14,8 +14,13 @@
 #ifndef VSWITCH_DATAPLANE_PIPELINE_VERDICT_H_
 #define VSWITCH_DATAPLANE_PIPELINE_VERDICT_H_
 
+#include <array>
+#include <cstdint>
+#include <optional>
+
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/tcp_window.h"
 #include "dataplane/forwarding/forwarding_state.h"
 #include "dataplane/packet/packet_meta.h"
 #include "dataplane/pipeline/burst.h"
@@ -50,6 +55,11 @@ void TakeJudgement(const Judgement& judgement, FlowDirection direction,
 // no further, or kNone.
 DropReason FollowConnection(PipelineContext& context, Burst& burst,
                             uint32_t slot);
+
+// What the entry of a connection that begins with this packet starts with: its
+// state, or nothing if such a packet begins none; its TCP windows.
+std::optional<ConnectionState> FirstStateOf(const Burst& burst, uint32_t slot);
+std::array<TcpWindow, 2> FirstWindowsOf(const Burst& burst, uint32_t slot);
 
 // Does what remains once the verdict of a known connection is "dropped": ends
 // that are to be told are, as far as this packet allows it; else its sender is
