@@ -7,7 +7,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "dataplane/base/status_macros.h"
+#include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
 namespace {
@@ -142,6 +144,20 @@ absl::Status ReuseAddresses(const std::string& value, TestNode& node) {
   return absl::OkStatus();
 }
 
+absl::Status ChangeTimeout(absl::string_view name, const std::string& value,
+                           TestNode& node) {
+  uint32_t seconds = 0;
+  if (!absl::SimpleAtoi(value, &seconds)) {
+    return absl::InvalidArgumentError(absl::StrCat("timeout-", name));
+  }
+  for (const TimeoutField& field : kTimeoutFields) {
+    if (field.name != name) continue;
+    node.settings.timeouts.*field.field = seconds;
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("no timeout ", name));
+}
+
 absl::Status ChangeOne(const std::string& key, const std::string& value,
                        TestNode& node) {
   if (key == "deny") return ChangeDeny(value, node);
@@ -152,6 +168,14 @@ absl::Status ChangeOne(const std::string& key, const std::string& value,
   if (key == "shadow") return ChangeShadow(value, node);
   if (key == "host") return ChangeHost(node);
   if (key == "reuse") return ReuseAddresses(value, node);
+  if (key == "tcp-needs-syn") {
+    node.settings.tcp_needs_syn = value == "yes" ? 1 : 0;
+    return absl::OkStatus();
+  }
+  absl::string_view name = key;
+  if (absl::ConsumePrefix(&name, "timeout-")) {
+    return ChangeTimeout(name, value, node);
+  }
   return absl::InvalidArgumentError(absl::StrCat("unknown change ", key));
 }
 

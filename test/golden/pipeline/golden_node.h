@@ -18,6 +18,9 @@
 //                   to `server` on UDP 53 only (rule 32)
 //   reuse=NAME      the addresses behind that port go to another pod with the
 //                   same labels, behind the same port
+//   tcp-needs-syn=yes|no
+//                   what may begin a TCP connection
+//   timeout-NAME=N  a timer of dataplane/conntrack/timeouts.h, seconds
 //
 // Test code.
 
