@@ -119,7 +119,8 @@ apiVersion: vswitch.dev/v1
 kind: Settings
 metadata: {name: default}
 spec: {gatewayMAC: "02:00:00:00:00:01", timeoutProfile: RFC,
-       icmpErrorsPerSecond: 0}
+       timeouts: {tcpEstablishedSeconds: 8000, icmpSeconds: 90},
+       tcpNeedsSyn: true, icmpErrorsPerSecond: 0}
 )";
 
 v1::Resource ReadOne(const std::string& text) {
@@ -215,6 +216,9 @@ TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
   EXPECT_EQ(port.pod_name(), "web");
   const v1::Settings& settings = reader.manifests()[6].resource.settings();
   EXPECT_EQ(settings.timeout_profile(), v1::TIMEOUT_PROFILE_RFC);
+  EXPECT_EQ(settings.timeouts().tcp_established_seconds(), 8000u);
+  EXPECT_EQ(settings.timeouts().icmp_seconds(), 90u);
+  EXPECT_TRUE(settings.tcp_needs_syn());
   EXPECT_TRUE(settings.has_icmp_errors_per_second());
 }
 

@@ -157,6 +157,15 @@ void AddSettings(const v1::Settings& settings, Json& object) {
   Set(spec, "mtu", settings.mtu());
   Set(spec, "timeoutProfile",
       Spell(kTimeoutProfileSpellings, settings.timeout_profile()));
+  const v1::ConnectionTimeouts& timeouts = settings.timeouts();
+  const auto& descriptor = *v1::ConnectionTimeouts::descriptor();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const auto* field = descriptor.field(i);
+    const uint32_t seconds =
+        timeouts.GetReflection()->GetUInt32(timeouts, field);
+    if (seconds != 0) spec["timeouts"][field->json_name()] = seconds;
+  }
+  if (settings.tcp_needs_syn()) spec["tcpNeedsSyn"] = true;
   if (settings.has_icmp_errors_per_second()) {
     spec["icmpErrorsPerSecond"] = settings.icmp_errors_per_second();
   }

@@ -13,6 +13,7 @@ constexpr uint64_t kMinMtu = 1280;  // RFC 8200 section 5
 constexpr uint64_t kMaxMtu = 65535;
 constexpr uint64_t kMaxPort = 65535;
 constexpr uint64_t kMaxRate = 1'000'000'000;
+constexpr uint64_t kMaxTimeout = 1u << 30;  // seconds
 
 void ReadSourceNat(const YamlNode& node, const std::string& path,
                    ReadContext& context, v1::SourceNat& nat) {
@@ -74,6 +75,19 @@ void ReadPort(MappingReader& object, v1::Port& port) {
   });
 }
 
+// The fields of the message, by their JSON names.
+void ReadTimeouts(MappingReader& timeouts, v1::ConnectionTimeouts& message) {
+  const auto& descriptor = *v1::ConnectionTimeouts::descriptor();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const auto* field = descriptor.field(i);
+    if (auto number = timeouts.Number(field->json_name(), 1, kMaxTimeout)) {
+      message.GetReflection()->SetUInt32(&message, field,
+                                         static_cast<uint32_t>(*number));
+    }
+  }
+  timeouts.Finish();
+}
+
 void ReadSettings(MappingReader& object, v1::Settings& settings) {
   object.Require("spec");
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
@@ -86,6 +100,14 @@ void ReadSettings(MappingReader& object, v1::Settings& settings) {
     }
     if (auto value = spec.Enum("timeoutProfile", kTimeoutProfileSpellings)) {
       settings.set_timeout_profile(static_cast<v1::TimeoutProfile>(*value));
+    }
+    spec.Mapping("timeouts",
+                 [&](const YamlNode& child, const std::string& child_path) {
+                   MappingReader timeouts(child, child_path, object.context());
+                   ReadTimeouts(timeouts, *settings.mutable_timeouts());
+                 });
+    if (auto value = spec.Bool("tcpNeedsSyn")) {
+      settings.set_tcp_needs_syn(*value);
     }
     if (auto number = spec.Number("icmpErrorsPerSecond", 0, kMaxRate)) {
       settings.set_icmp_errors_per_second(static_cast<uint32_t>(*number));

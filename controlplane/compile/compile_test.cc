@@ -219,6 +219,17 @@ TEST_F(CompileTest, SourceStaysOnTheWayToOtherNodesAndExcludedPrefixes) {
   EXPECT_FALSE(keeps("8.8.8.8"));
 }
 
+TEST_F(CompileTest, TimersAreTheProfilesUnlessGiven) {
+  cluster_.Add("", std::string(kSettingsName),
+               SwitchSettings{.timeout_profile = TimeoutProfile::kLinux,
+                              .timeouts = {.udp_s = 77},
+                              .tcp_needs_syn = true});
+  const Settings settings = cluster_.Compile()->forwarding().settings();
+  EXPECT_EQ(settings.timeouts.tcp_established_s, 432000u);
+  EXPECT_EQ(settings.timeouts.udp_s, 77u);
+  EXPECT_EQ(settings.tcp_needs_syn, 1u);
+}
+
 TEST_F(CompileTest, GatewaysAreTheFirstHostsOfThePodCidrs) {
   const Settings settings = cluster_.Compile()->forwarding().settings();
   EXPECT_EQ(settings.gateway_ipv4, TestAddress("10.0.0.1"));

@@ -69,7 +69,8 @@ absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
     std::copy(node->addresses.begin(), node->addresses.end(),
               settings.node_addresses);
   }
-  settings.timeouts = DefaultTimeouts(wanted.timeout_profile);
+  settings.timeouts = CompleteTimeouts(wanted.timeouts, wanted.timeout_profile);
+  settings.tcp_needs_syn = wanted.tcp_needs_syn ? 1 : 0;
   settings.icmp_errors_per_second = wanted.icmp_errors_per_second;
   settings.icmp_errors_per_second_port = wanted.icmp_errors_per_second_port;
   settings.maglev_seed = wanted.maglev_seed;

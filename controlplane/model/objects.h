@@ -205,6 +205,8 @@ struct SwitchSettings {
   std::optional<IpAddress> gateway_ipv6;
   uint32_t mtu = 1500;
   TimeoutProfile timeout_profile = TimeoutProfile::kRfc;
+  ConnectionTimeouts timeouts{};  // 0: the profile's
+  bool tcp_needs_syn = false;     // nothing else begins a TCP connection
   uint32_t icmp_errors_per_second = 1000;
   uint32_t icmp_errors_per_second_port = 100;
   uint64_t maglev_seed = 0;

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "controlplane/translate/errors.h"
+#include "dataplane/conntrack/timeouts.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -14,6 +16,7 @@
 namespace vswitch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -316,9 +319,10 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
       "driver: PORT_DRIVER_DPDK device: 'net_null0' routes: '::/0' }",
       "metadata { name: 'default' } settings { gateway_ipv6: 'fd00::1' "
       "icmp_errors_per_second: 0 timeout_profile: TIMEOUT_PROFILE_RFC "
-      "ignored_pod_labels: 'example.com/*' source_nat { disabled: true "
-      "addresses: '192.0.2.1' addresses: '2001:db8::1' first_port: 20000 "
-      "last_port: 20999 excluded_cidrs: '10.0.0.0/8' } }",
+      "timeouts { tcp_established_seconds: 7440 udp_seconds: 120 } "
+      "tcp_needs_syn: true ignored_pod_labels: 'example.com/*' source_nat { "
+      "disabled: true addresses: '192.0.2.1' addresses: '2001:db8::1' "
+      "first_port: 20000 last_port: 20999 excluded_cidrs: '10.0.0.0/8' } }",
   };
   for (const std::string& text : resources) {
     absl::StatusOr<Object> object = ToModel(Parse(text));
@@ -330,6 +334,29 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
         once, ToProto(*again)))
         << once.DebugString();
   }
+}
+
+// Conformance U-05, T-13.
+TEST(ResourcesTest, RfcProfileRefusesWhatTheRfcsForbid) {
+  const auto settings = [](const std::string& fields) {
+    return ToModel(
+        Parse("metadata { name: 'default' } settings { " + fields + " }"));
+  };
+  for (const TimeoutField& field : kTimeoutFields) {
+    if (field.least_s == 0) continue;
+    const std::string timer =
+        absl::StrCat("timeouts { ", field.name, "_seconds: ");
+    EXPECT_TRUE(settings(absl::StrCat(timer, field.least_s, " }")).ok());
+    const std::string less = absl::StrCat(timer, field.least_s - 1, " }");
+    const absl::Status refused = settings(less).status();
+    EXPECT_THAT(refused.message(),
+                AllOf(HasSubstr(absl::StrCat("settings.timeouts.", field.name,
+                                             "_seconds")),
+                      HasSubstr("RFC "), HasSubstr("at least")));
+    EXPECT_TRUE(
+        settings(less + " timeout_profile: TIMEOUT_PROFILE_LINUX").ok());
+  }
+  EXPECT_FALSE(settings("timeouts { tcp_closed_seconds: 2000000000 }").ok());
 }
 
 TEST(ErrorsTest, GrpcStatusCarriesDetails) {

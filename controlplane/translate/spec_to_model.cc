@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "controlplane/translate/to_model_internal.h"
+#include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
 namespace {
@@ -212,6 +213,33 @@ SourceNat ReadSourceNat(FieldReader& reader, const FieldPath& path,
   return nat;
 }
 
+// Half of what a signed count of seconds holds.
+constexpr uint32_t kMostTimeoutSeconds = 1u << 30;
+
+void ReadTimeouts(FieldReader& reader, const FieldPath& path,
+                  const v1::ConnectionTimeouts& message,
+                  SwitchSettings& settings) {
+  const auto& descriptor = *v1::ConnectionTimeouts::descriptor();
+  for (const TimeoutField& field : kTimeoutFields) {
+    const std::string name = absl::StrCat(field.name, "_seconds");
+    const uint32_t seconds = message.GetReflection()->GetUInt32(
+        message, descriptor.FindFieldByName(name));
+    settings.timeouts.*field.field = seconds;
+    if (seconds != 0 && seconds < field.least_s &&
+        settings.timeout_profile == TimeoutProfile::kRfc) {
+      reader.AddFault(
+          {&path, name},
+          absl::StrCat("is ", seconds, "; at least ", field.least_s, " (",
+                       field.least_source,
+                       "), or timeout_profile: TIMEOUT_PROFILE_LINUX"));
+    }
+    if (seconds > kMostTimeoutSeconds) {
+      reader.AddFault({&path, name}, absl::StrCat("is ", seconds, "; at most ",
+                                                  kMostTimeoutSeconds));
+    }
+  }
+}
+
 SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
                             const v1::Settings& message) {
   SwitchSettings settings;
@@ -238,6 +266,8 @@ SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
   }
   settings.source_nat =
       ReadSourceNat(reader, {&path, "source_nat"}, message.source_nat());
+  ReadTimeouts(reader, {&path, "timeouts"}, message.timeouts(), settings);
+  settings.tcp_needs_syn = message.tcp_needs_syn();
   if (message.has_icmp_errors_per_second()) {
     settings.icmp_errors_per_second = message.icmp_errors_per_second();
   }

@@ -1,7 +1,9 @@
 // ToProto(): the model as API messages, with its defaults written out.
 
+#include "absl/strings/str_cat.h"
 #include "controlplane/translate/resources.h"
 #include "controlplane/translate/to_proto_internal.h"
+#include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
 namespace {
@@ -119,6 +121,18 @@ void Fill(const SwitchSettings& settings, v1::Settings* out) {
   out->set_timeout_profile(settings.timeout_profile == TimeoutProfile::kRfc
                                ? v1::TIMEOUT_PROFILE_RFC
                                : v1::TIMEOUT_PROFILE_LINUX);
+  // Without the message when every timer is the profile's.
+  for (const TimeoutField& field : kTimeoutFields) {
+    const uint32_t seconds = settings.timeouts.*field.field;
+    if (seconds == 0) continue;
+    v1::ConnectionTimeouts& timeouts = *out->mutable_timeouts();
+    timeouts.GetReflection()->SetUInt32(
+        &timeouts,
+        v1::ConnectionTimeouts::descriptor()->FindFieldByName(
+            absl::StrCat(field.name, "_seconds")),
+        seconds);
+  }
+  out->set_tcp_needs_syn(settings.tcp_needs_syn);
   out->set_icmp_errors_per_second(settings.icmp_errors_per_second);
   out->set_icmp_errors_per_second_port(settings.icmp_errors_per_second_port);
   out->set_maglev_seed(settings.maglev_seed);
