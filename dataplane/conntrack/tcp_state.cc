@@ -37,7 +37,7 @@ constexpr Cell kTable[2][6][kTcpStates] = {
     {
         // The original direction.
         {kSs, kSs, kIg, kIg, kIg, kIg, kIg, kRe, kRe, kS2},  // SYN
-        {kIv, kIv, kIg, kIg, kIg, kIg, kIg, kIg, kIg, kSr},  // SYN+ACK
+        {kIv, kIv, kSr, kIv, kIv, kIv, kIv, kIv, kIv, kSr},  // SYN+ACK
         {kIv, kIv, kFw, kFw, kLa, kLa, kLa, kTw, kCl, kIv},  // FIN
         {kEs, kIv, kEs, kEs, kCw, kCw, kTw, kTw, kCl, kIv},  // ACK
         {kIv, kCl, kCl, kCl, kCl, kCl, kCl, kCl, kCl, kCl},  // RST

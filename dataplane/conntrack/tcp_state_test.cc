@@ -24,7 +24,7 @@ constexpr uint8_t kUrgent = 0x20;
 // a new connection.
 constexpr const char* kOriginal[] = {
     "SS SS ig ig ig ig ig RE RE S2",  // SYN
-    "IV IV ig ig ig ig ig ig ig SR",  // SYN+ACK
+    "IV IV SR IV IV IV IV IV IV SR",  // SYN+ACK
     "IV IV FW FW LA LA LA TW CL IV",  // FIN
     "ES IV ES ES CW CW TW TW CL IV",  // ACK
     "IV CL CL CL CL CL CL CL CL CL",  // RST
