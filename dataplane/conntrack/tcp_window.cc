@@ -18,7 +18,9 @@ constexpr uint32_t kIgnored = kTcpIgnoredSyn | kTcpIgnoredAck;
 
 enum class Fit : uint8_t {
   kIn,
-  kOld,  // repeats what was sent or acknowledged: passes, and says nothing
+  // Repeats what was sent or acknowledged, or comes a little early: its
+  // receiver may tell.
+  kUnsure,
   kOut,
 };
 
@@ -104,17 +106,18 @@ Fit FitOf(const Numbers& numbers, TcpWindow& own, const TcpWindow& peer) {
   const bool ack_is_old = IsBefore(numbers.sack, peer.end - ack_window);
   const bool data_is_old =
       peer.max_window != 0 && IsBefore(numbers.end, own.end - peer.max_window);
+  if (ack_is_new) return Fit::kOut;
   if (IsAfter(numbers.sequence, limit)) {
     // Some send a little more than they may; the peer may take it, and its
     // acknowledgement is to be known.
-    if (!data_is_old && !ack_is_old && !ack_is_new &&
-        numbers.end - limit + 1 <= peer.max_window) {
-      own.end = numbers.end;
+    if (data_is_old || ack_is_old ||
+        numbers.end - limit + 1 > peer.max_window) {
+      return Fit::kOut;
     }
-    return Fit::kOut;
+    if (IsAfter(numbers.end, own.end)) own.end = numbers.end;
+    return Fit::kUnsure;
   }
-  if (ack_is_new) return Fit::kOut;
-  return data_is_old || ack_is_old ? Fit::kOld : Fit::kIn;
+  return data_is_old || ack_is_old ? Fit::kUnsure : Fit::kIn;
 }
 
 // Notes a segment that is in the window.
@@ -179,8 +182,8 @@ Fit Check(FlowDirection direction, const TcpSegment& segment,
     return fit;
   }
   if (((own.notes | peer.notes) & kTcpLiberal) != 0) return Fit::kIn;
-  // A SYN of another connection begins no window.
-  if (is_syn) own = before;
+  // A SYN of another connection begins no window; a reset moves none.
+  if (is_syn || Has(segment, kRst)) own = before;
   return fit;
 }
 
@@ -339,7 +342,7 @@ TcpTrack TrackTcp(FlowDirection direction, const TcpSegment& segment,
     return {TrackAction::kResetOutOfWindow, state};
   }
   if (fit == Fit::kOut) return {TrackAction::kInvalid, state};
-  if (fit == Fit::kOld) return {TrackAction::kIgnore, state};
+  if (fit == Fit::kUnsure) return {TrackAction::kIgnore, state};
   own.notes &= ~kIgnored;
   peer.notes &= ~kIgnored;
   return {TrackAction::kPass, step.next};

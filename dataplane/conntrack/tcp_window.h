@@ -13,10 +13,13 @@
 //
 // A segment is in the window if, with every comparison modulo 2^32,
 //
-//   sequence   <= the highest that the peer has granted
-//   end        >= own end - peer's largest window (else it passes, unnoted)
+//   sequence   <= the highest that the peer has granted         (1)
+//   end        >= own end - peer's largest window               (2)
 //   ack, SACK  <= peer's end
-//   ack, SACK  >= peer's end - max(own largest window, 66000)   (likewise)
+//   ack, SACK  >= peer's end - max(own largest window, 66000)   (2)
+//
+// What fails at (2), or at (1) by less than a window, is left to its receiver:
+// it passes, but says nothing.  A reset is to be in the window.
 //
 // "The highest granted" is kept by the direction that grants it, so that a
 // window is written by its own direction's packets, but for rare cases.
