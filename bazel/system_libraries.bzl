@@ -29,6 +29,7 @@ _PKG_CONFIG_LIBRARIES = {
     "grpc": ["grpc++", "protobuf"],
     "gtest": ["gtest"],
     "nlohmann_json": ["nlohmann_json"],
+    "pcap": ["libpcap"],
     "protobuf": ["protobuf"],
     "seccomp": ["libseccomp"],
     "yaml_cpp": ["yaml-cpp"],
