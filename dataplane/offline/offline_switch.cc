@@ -61,15 +61,16 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
   result->events_ = EventProducer(&memory.events, &memory.event_tail);
   result->drop_records_ = EventConsumer(&memory.events, &memory.event_tail);
 
-  result->pipeline_ = std::make_unique<Pipeline>(
-      PipelineEnvironment{.worker = kWorker,
-                          .connections = &*result->connections_,
-                          .identities = &result->identities_,
-                          .revisions = &result->revisions_,
-                          .counters = result->counters_,
-                          .events = &result->events_,
-                          .pool = &pool,
-                          .transmitter = &transmitter});
+  result->pipeline_ = std::make_unique<Pipeline>(PipelineEnvironment{
+      .worker = kWorker,
+      .connections = &*result->connections_,
+      .identities = &result->identities_,
+      .revisions = &result->revisions_,
+      .counters = result->counters_,
+      .events = &result->events_,
+      .drop_records_per_second = options.drop_records_per_second,
+      .pool = &pool,
+      .transmitter = &transmitter});
   return result;
 }
 

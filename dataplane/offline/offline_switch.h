@@ -44,6 +44,8 @@ struct OfflineOptions {
   uint32_t max_connections = 65536;
   uint32_t max_addresses = 65536;  // endpoints' and others' with an identity
   uint64_t seed = 1;               // of the hash secrets
+  // See PipelineEnvironment.
+  uint32_t drop_records_per_second = kDropRecordsPerSecond;
 };
 
 class OfflineSwitch {

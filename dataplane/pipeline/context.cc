@@ -12,10 +12,6 @@
 namespace vswitch {
 namespace {
 
-// Drop records a second and worker (spec/faults.md 5.1), and as many records of
-// shadow denials.
-constexpr uint32_t kRecordsPerSecond = 1000;
-
 // Fills what the packet in `slot` says.
 void FillEvent(const PipelineContext& context, const Burst& burst,
                uint32_t slot, Event& event) {
@@ -47,11 +43,12 @@ void PipelineContext::Drop(Burst& burst, uint32_t slot, DropReason reason) {
   burst.metas[slot].drop = reason;
   dead[dead_count++] = burst.packets[slot];
   if (environment.events == nullptr) return;
-  if (!drop_records.MayTake(kRecordsPerSecond, burst.now_ns)) {
+  const uint32_t rate = environment.drop_records_per_second;
+  if (!drop_records.MayTake(rate, burst.now_ns)) {
     counters().events_suppressed.Add(1);
     return;
   }
-  drop_records.Take(kRecordsPerSecond, burst.now_ns);
+  drop_records.Take(rate, burst.now_ns);
   Event event{};
   FillEvent(*this, burst, slot, event);
   event.kind = EventKind::kDrop;
@@ -70,10 +67,10 @@ void PipelineContext::RecordShadowDenial(const Burst& burst, uint32_t slot,
   event.source_identity = result.source.identity;
   event.destination_identity = result.destination.identity;
   event.key = result.translated;
-  const bool may_record =
-      environment.events != nullptr &&
-      shadow_records.MayTake(kRecordsPerSecond, burst.now_ns);
-  if (may_record) shadow_records.Take(kRecordsPerSecond, burst.now_ns);
+  const uint32_t rate = environment.drop_records_per_second;
+  const bool may_record = environment.events != nullptr &&
+                          shadow_records.MayTake(rate, burst.now_ns);
+  if (may_record) shadow_records.Take(rate, burst.now_ns);
   if (!may_record || !environment.events->Push(event)) {
     counters().policy_shadow_suppressed.Add(1);
   }

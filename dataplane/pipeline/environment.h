@@ -40,6 +40,9 @@ class Transmitter {
   virtual void Transmit(PortId out, std::span<rte_mbuf* const> packets) = 0;
 };
 
+// How many drops a worker records in a second (spec/faults.md 5.1).
+inline constexpr uint32_t kDropRecordsPerSecond = 1000;
+
 struct PipelineEnvironment {
   WorkerId worker{0};
   ConnectionTable* connections = nullptr;
@@ -47,6 +50,8 @@ struct PipelineEnvironment {
   const RevisionTable* revisions = nullptr;
   CounterTable counters;            // the pipeline writes the rows of `worker`
   EventProducer* events = nullptr;  // nullptr: nobody wants drop records
+  // At most so many of them a second, and as many of shadow denials.
+  uint32_t drop_records_per_second = kDropRecordsPerSecond;
   PacketPool* pool = nullptr;
   Transmitter* transmitter = nullptr;
 };
