@@ -7,16 +7,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "controlplane/cli/offline_compile.h"
 #include "controlplane/compile/pod_index.h"
 #include "controlplane/compile/rule_text.h"
-#include "controlplane/compile/shared_bytes.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/policy/policy_set.h"
 
 namespace vswitch {
 namespace {
 
-constexpr Generation kGeneration = 1;
 constexpr char kHostPort[] = "host";
 constexpr char kUplinkPort[] = "uplink";
 // Ports that are left for pods.
@@ -205,23 +204,10 @@ absl::StatusOr<std::unique_ptr<ClusterJudge::View>> ClusterJudge::MakeView(
         count, " pods of Node ", node.empty() ? "(none)" : node,
         " are asked about at once, a switch has room for ", kMaxLocalPods));
   }
-  PortNumbering numbering;
-  RETURN_IF_ERROR(numbering.Update(view->desired, kGeneration));
-  for (const auto& [name, number] : PortNumbering::Ports(numbering.ports())) {
-    numbering.SetReady(name, number.epoch);
-  }
-  ASSIGN_OR_RETURN(
-      view->state,
-      Compile(view->desired, {.node_name = node, .generation = kGeneration},
-              numbering, identities_, nullptr));
-  OfflineTables tables;
-  std::transform(
-      view->state.blobs.begin(), view->state.blobs.end(), tables.blobs.begin(),
-      [](const SharedBytes& blob) { return std::string(blob.view()); });
-  tables.policy_sets = view->state.policy_sets;
-  tables.bindings.assign(view->state.bindings.begin(),
-                         view->state.bindings.end());
-  ASSIGN_OR_RETURN(view->judge, OfflineJudge::Create(tables));
+  ASSIGN_OR_RETURN(OfflineGeneration generation,
+                   CompileOffline(view->desired, node, identities_));
+  ASSIGN_OR_RETURN(view->judge, OfflineJudge::Create(generation.tables));
+  view->state = std::move(generation.state);
   return view;
 }
 

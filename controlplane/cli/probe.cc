@@ -42,14 +42,6 @@ absl::StatusOr<JudgeQuery> QueryOf(const DesiredState& desired,
                    probe.protocol, *port, probe.icmp_type);
 }
 
-// The policies that decided one side.
-std::string DecidedBy(const ClusterSide& side) {
-  const DirectionExplanation& words = side.words;
-  return words.policy.empty() && !words.allowed
-             ? absl::StrJoin(words.isolating, ", ")
-             : words.policy;
-}
-
 ProbeResult ResultOf(const ClusterJudge& judge, const JudgeQuery& query) {
   const ClusterVerdict verdict = judge.Ask(query);
   ProbeResult result{.allowed = verdict.drop == DropReason::kNone,
@@ -57,12 +49,18 @@ ProbeResult ResultOf(const ClusterJudge& judge, const JudgeQuery& query) {
                      .words = judge.Explain(verdict)};
   const auto& [egress, ingress] = result.words;
   const bool egress_decides =
-      result.allowed ? DecidedBy(ingress).empty() : !egress.words.allowed;
-  result.policy = DecidedBy(egress_decides ? egress : ingress);
+      result.allowed ? DecidedBy(ingress.words).empty() : !egress.words.allowed;
+  result.policy = DecidedBy((egress_decides ? egress : ingress).words);
   return result;
 }
 
 }  // namespace
+
+std::string DecidedBy(const DirectionExplanation& side) {
+  return side.policy.empty() && !side.allowed
+             ? absl::StrJoin(side.isolating, ", ")
+             : side.policy;
+}
 
 absl::StatusOr<std::vector<ProbeResult>> ProbeCluster(
     const DesiredState& desired, const std::vector<Probe>& probes,

@@ -55,6 +55,10 @@ struct ProbeFile {
   bool is_list = true;  // [...], not {"probes": [...]}
 };
 
+// Returns who decided one side: the policy of the rule, "demo/db", or those
+// that isolate, "demo/a, demo/b"; empty if no policy did.
+std::string DecidedBy(const DirectionExplanation& side);
+
 // Reads a probes file: a JSON list of probes or {"probes": [...]}.  Fields of a
 // probe that are not known are kept and mean nothing.  INVALID_ARGUMENT names
 // probe and field, "probes[3].port".
