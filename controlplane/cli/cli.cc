@@ -70,6 +70,7 @@ int RunCli(std::vector<std::string> arguments, std::ostream& out,
   AddPortCommand(app, context);
   AddExplainCommand(app, context);
   AddPolicyCommand(app, context);
+  AddReplayCommand(app, context);
   AddDropsCommand(app, context);
   AddCountersCommand(app, context);
   AddConnectionsCommand(app, context);

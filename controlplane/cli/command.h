@@ -61,6 +61,7 @@ void AddCountersCommand(CLI::App& app, CommandContext& context);
 void AddConnectionsCommand(CLI::App& app, CommandContext& context);
 void AddExplainCommand(CLI::App& app, CommandContext& context);
 void AddPolicyCommand(CLI::App& app, CommandContext& context);
+void AddReplayCommand(CLI::App& app, CommandContext& context);
 void AddStatusCommand(CLI::App& app, CommandContext& context);
 void AddCheckCommand(CLI::App& app, CommandContext& context);
 void AddRestartCommand(CLI::App& app, CommandContext& context);
