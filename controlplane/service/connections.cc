@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "controlplane/service/observe_service.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
+#include "dataplane/base/status_macros.h"
 
 namespace vswitch {
 namespace {
@@ -36,15 +38,22 @@ struct Filter {
   std::optional<std::vector<IpAddress>> pod;
   uint32_t protocol = 0;
   uint32_t port = 0;
+  std::optional<ConnectionState> state;
+  std::optional<std::vector<IpAddress>> service;  // its cluster IPs
 
-  bool Matches(const ConnectionRecord& record) const {
+  bool Matches(const ConnectionInfo& info) const {
+    const ConnectionRecord& record = info.record;
     auto is_end = [&](const IpAddress& wanted) {
       return record.original_source == wanted ||
              record.original_destination == wanted ||
              record.reply_source == wanted ||
              record.reply_destination == wanted;
     };
+    if (state && info.state != *state) return false;
     if (address && !is_end(*address)) return false;
+    if (service && std::none_of(service->begin(), service->end(), is_end)) {
+      return false;
+    }
     if (pod && std::none_of(pod->begin(), pod->end(), is_end)) return false;
     if (protocol != 0 && static_cast<uint32_t>(record.protocol) != protocol) {
       return false;
@@ -54,6 +63,28 @@ struct Filter {
            record.reply_source_port.ToHost() == port;
   }
 };
+
+absl::StatusOr<ConnectionState> ReadState(const std::string& name) {
+  std::vector<absl::string_view> known;
+  for (uint32_t i = 1; i < kConnectionStateCount; ++i) {
+    const auto state = static_cast<ConnectionState>(i);
+    known.push_back(ConnectionStateName(state));
+    if (known.back() == name) return state;
+  }
+  return BadField(absl::StatusCode::kInvalidArgument, "state",
+                  absl::StrCat("\"", name, "\" is unknown; want one of ",
+                               absl::StrJoin(known, ", ")));
+}
+
+absl::StatusOr<std::vector<IpAddress>> ReadService(
+    const std::string& text, const DesiredState& desired) {
+  const std::pair<std::string, std::string> name =
+      absl::StrSplit(text, absl::MaxSplits('/', 1));
+  const auto* service = desired.Find<Service>(name.first, name.second);
+  if (service != nullptr) return service->cluster_ips;
+  return BadField(absl::StatusCode::kNotFound, "service",
+                  absl::StrCat("Service ", text, " does not exist"));
+}
 
 absl::StatusOr<Filter> ReadFilter(const v1::ConnectionFilter& message,
                                   const DesiredState& desired) {
@@ -87,7 +118,54 @@ absl::StatusOr<Filter> ReadFilter(const v1::ConnectionFilter& message,
   }
   filter.protocol = message.protocol();
   filter.port = message.port();
+  if (!message.state().empty()) {
+    ASSIGN_OR_RETURN(filter.state, ReadState(message.state()));
+  }
+  if (!message.service().empty()) {
+    ASSIGN_OR_RETURN(filter.service, ReadService(message.service(), desired));
+  }
   return filter;
+}
+
+// What the dataplane is to be asked, one command for each choice of addresses:
+// a command compares two.
+absl::StatusOr<std::vector<Command>> FlushCommands(const Filter& filter) {
+  if (filter.state) {
+    return BadField(absl::StatusCode::kInvalidArgument, "state",
+                    "a flush selects by all else");
+  }
+  if (filter.address && filter.pod && filter.service) {
+    return BadField(absl::StatusCode::kInvalidArgument, "service",
+                    "a flush selects by two of address, pod and service");
+  }
+  Command command{};
+  command.kind = CommandKind::kFlushConnections;
+  if (filter.protocol != 0) {
+    command.flush_match |= kFlushByProtocol;
+    command.key.protocol = static_cast<IpProtocol>(filter.protocol);
+  }
+  if (filter.port != 0) {
+    command.flush_match |= kFlushByFlowPort;
+    command.key.destination_port =
+        Be16::FromHost(static_cast<uint16_t>(filter.port));
+  }
+  std::vector<Command> commands = {command};
+  auto require = [&commands](const std::vector<IpAddress>& choices) {
+    std::vector<Command> result;
+    for (Command each : commands) {
+      const bool is_first = (each.flush_match & kFlushBySource) == 0;
+      each.flush_match |= is_first ? kFlushBySource : kFlushByDestination;
+      for (const IpAddress& choice : choices) {
+        (is_first ? each.key.source : each.key.destination) = choice;
+        result.push_back(each);
+      }
+    }
+    commands = std::move(result);
+  };
+  if (filter.address) require({*filter.address});
+  if (filter.pod) require(*filter.pod);
+  if (filter.service) require(*filter.service);
+  return commands;
 }
 
 v1::Connection Describe(const ConnectionInfo& info, const Names& names,
@@ -142,7 +220,7 @@ grpc::Status ObserveServiceImpl::ListConnections(
   context_.connections.ForEach([&](const ConnectionInfo& info) {
     bool full = request->limit() != 0 && count >= request->limit();
     if ((info.record.flags & kNotAConnection) != 0) return;
-    if (!open || full || !filter->Matches(info.record)) return;
+    if (!open || full || !filter->Matches(info)) return;
     ++count;
     *batch.add_connections() = Describe(info, *names, now_s);
     if (batch.connections_size() < kBatch) return;
@@ -163,30 +241,10 @@ grpc::Status ObserveServiceImpl::FlushConnections(
   absl::StatusOr<Filter> filter =
       ReadFilter(request->filter(), names->snapshot().stored.desired);
   if (!filter.ok()) return ToGrpc(filter.status());
-  if (filter->port != 0) {
-    return ToGrpc(BadField(absl::StatusCode::kInvalidArgument, "port",
-                           "flush selects by address, pod and protocol"));
-  }
-  Command command{};
-  command.kind = CommandKind::kFlushConnections;
-  if (filter->address) {
-    command.flush_match |= kFlushBySource;
-    command.key.source = *filter->address;
-  }
-  if (filter->protocol != 0) {
-    command.flush_match |= kFlushByProtocol;
-    command.key.protocol = static_cast<IpProtocol>(filter->protocol);
-  }
-  std::vector<Command> commands;
-  if (!filter->pod) commands.push_back(command);
-  for (const IpAddress& address :
-       filter->pod.value_or(std::vector<IpAddress>())) {
-    command.flush_match |= kFlushByDestination;
-    command.key.destination = address;
-    commands.push_back(command);
-  }
+  absl::StatusOr<std::vector<Command>> commands = FlushCommands(*filter);
+  if (!commands.ok()) return ToGrpc(commands.status());
   uint64_t flushed = 0;
-  for (const Command& each : commands) {
+  for (const Command& each : *commands) {
     absl::StatusOr<Reply> reply = context_.commands.Ask(each);
     if (!reply.ok()) return ToGrpc(reply.status());
     flushed += reply->flushed_count;

@@ -27,6 +27,13 @@ bool Matches(const Command& command, const ConnectionRecord& record) {
       command.key.protocol != record.protocol) {
     return false;
   }
+  const Be16 port = command.key.destination_port;
+  if ((command.flush_match & kFlushByFlowPort) != 0 &&
+      port != record.original_source_port &&
+      port != record.original_destination_port &&
+      port != record.reply_source_port) {
+    return false;
+  }
   if ((command.flush_match & kFlushByPort) != 0 &&
       command.in_port != record.judgement.out_port[0] &&
       command.in_port != record.judgement.out_port[1]) {

@@ -285,6 +285,18 @@ TEST_P(CommandHandlerTest, FlushByProtocol) {
   ExpectFlushed(3, kFlushByProtocol, key);
 }
 
+TEST_P(CommandHandlerTest, FlushByFlowPortKnowsServiceAndBackend) {
+  ConnectAll();
+  FlowKey key;
+  key.destination_port = Be16::FromHost(81);
+  ExpectFlushed(0, kFlushByFlowPort, key);
+  key.destination_port = Be16::FromHost(53);
+  ExpectFlushed(1, kFlushByFlowPort, key);
+  key.destination_port = Be16::FromHost(80);
+  ExpectFlushed(2, kFlushByFlowPort, key);
+  ExpectFlushed(1, 0);
+}
+
 TEST_P(CommandHandlerTest, FlushByPortTakesEitherSide) {
   ConnectAll();
   ExpectFlushed(0, kFlushByPort, {}, TestWorld::PortNamed("guarded"));

@@ -33,7 +33,8 @@ enum FlushMatch : uint8_t {
   kFlushBySource = 1,       // key.source is one of the two addresses
   kFlushByDestination = 2,  // key.destination is one of the two addresses
   kFlushByProtocol = 4,
-  kFlushByPort = 8,  // in_port is one of the two ports
+  kFlushByPort = 8,       // in_port is one of the two ports
+  kFlushByFlowPort = 16,  // key.destination_port is one of the flow's ports
 };
 
 struct Command {

@@ -105,6 +105,9 @@ TEST_P(ConnectionsTest, ConnectionsAreFiltered) {
   EXPECT_EQ(count("protocol: 6 port: 80"), 1u);
   EXPECT_EQ(count("protocol: 17"), 0u);
   EXPECT_EQ(count("port: 81"), 0u);
+  EXPECT_EQ(count("state: 'ESTABLISHED'"), 1u);
+  EXPECT_EQ(count("state: 'SYN_SENT'"), 0u);
+  EXPECT_EQ(count("service: 'demo/front'"), 1u);
 }
 
 TEST_P(ConnectionsTest, AFlushSendsWhatIsToMatch) {
@@ -125,9 +128,43 @@ TEST_P(ConnectionsTest, AFlushSendsWhatIsToMatch) {
   EXPECT_EQ(response.flushed(), 6u);
   commands = dataplane().commands();
   ASSERT_THAT(commands, SizeIs(3));
-  EXPECT_EQ(commands[1].flush_match, kFlushByDestination);
-  EXPECT_EQ(commands[1].key.destination.ToString(), "10.1.0.5");
-  EXPECT_EQ(commands[2].key.destination.ToString(), "fd00:1::5");
+  EXPECT_EQ(commands[1].flush_match, kFlushBySource);
+  EXPECT_EQ(commands[1].key.source.ToString(), "10.1.0.5");
+  EXPECT_EQ(commands[2].key.source.ToString(), "fd00:1::5");
+}
+
+TEST_P(ConnectionsTest, AFlushComparesTwoAddressesAndThePort) {
+  dataplane().SetFlushed(1);
+  v1::FlushConnectionsResponse response;
+  ASSERT_TRUE(Flush(absl::StrCat("filter { address: '", GetParam().db,
+                                 "' service: 'demo/front' port: 80 }"),
+                    &response)
+                  .ok());
+  const std::vector<Command> commands = dataplane().commands();
+  ASSERT_THAT(commands, SizeIs(2)) << "the service has two addresses";
+  EXPECT_EQ(response.flushed(), 2u);
+  std::vector<std::string> services;
+  for (const Command& command : commands) {
+    EXPECT_EQ(command.flush_match,
+              kFlushBySource | kFlushByDestination | kFlushByFlowPort);
+    EXPECT_EQ(command.key.source.ToString(), GetParam().db);
+    EXPECT_EQ(command.key.destination_port.ToHost(), 80);
+    services.push_back(command.key.destination.ToString());
+  }
+  EXPECT_THAT(services, testing::Contains(GetParam().service));
+}
+
+TEST_P(ConnectionsTest, AFlushRefusesWhatTheDataplaneCannotCompare) {
+  v1::FlushConnectionsResponse response;
+  EXPECT_EQ(FaultOf(Flush("filter { state: 'ESTABLISHED' }", &response)).field,
+            "filter.state");
+  EXPECT_EQ(FaultOf(Flush(absl::StrCat("filter { address: '", GetParam().db,
+                                       "' pod: 'demo/web' service: "
+                                       "'demo/front' }"),
+                          &response))
+                .field,
+            "filter.service");
+  EXPECT_THAT(dataplane().commands(), IsEmpty());
 }
 
 TEST_P(ConnectionsTest, BadConnectionFiltersAreRefusedByField) {
@@ -136,6 +173,8 @@ TEST_P(ConnectionsTest, BadConnectionFiltersAreRefusedByField) {
       {"pod: 'demo/no'", "filter.pod"},
       {"protocol: 256", "filter.protocol"},
       {"port: 65536", "filter.port"},
+      {"state: 'DREAMING'", "filter.state"},
+      {"service: 'demo/no'", "filter.service"},
   };
   for (const auto& [filter, field] : kBad) {
     std::string text = absl::StrCat("filter { ", filter, " }");
