@@ -1,4 +1,4 @@
-// vswitchctl drops, counters and connections: what the dataplane does.
+// vswitchctl drops and counters: what the dataplane does.
 
 #include <utility>
 
@@ -17,14 +17,6 @@ struct DropsOptions {
   std::vector<std::string> reasons;
   uint32_t records = 5;
   bool watch = false;
-};
-
-struct ConnectionsOptions {
-  std::string address;
-  std::string pod;
-  std::string protocol;
-  uint32_t port = 0;
-  uint64_t limit = 0;
 };
 
 std::string DropLine(const v1::DropRecord& record) {
@@ -182,91 +174,6 @@ absl::StatusOr<int> RunCounters(CommandContext& context,
   return kExitOk;
 }
 
-absl::Status FillFilter(const ConnectionsOptions& options,
-                        v1::ConnectionFilter& filter) {
-  filter.set_address(options.address);
-  filter.set_pod(options.pod);
-  filter.set_port(options.port);
-  if (!options.protocol.empty()) {
-    ASSIGN_OR_RETURN(const uint32_t protocol, ProtocolNumber(options.protocol));
-    filter.set_protocol(protocol);
-  }
-  return absl::OkStatus();
-}
-
-void AddRow(const v1::Connection& connection, Table& table) {
-  const v1::Flow& flow = connection.original();
-  // What answers is who the destination was translated to.
-  const v1::Flow& reply = connection.reply();
-  table.AddRow(
-      {flow.protocol_name(),
-       EndText(PeerText(connection.source(), flow.source()),
-               flow.source_port()),
-       EndText(flow.destination(), flow.destination_port()),
-       EndText(PeerText(connection.destination(), reply.source()),
-               reply.source_port()),
-       connection.service(), connection.state(),
-       connection.allowed()
-           ? absl::StrCat("allowed", connection.policy().empty()
-                                         ? ""
-                                         : " by " + connection.policy())
-           : connection.reason(),
-       absl::StrCat(connection.original_packets(), "/",
-                    connection.reply_packets()),
-       absl::StrCat(connection.original_bytes(), "/", connection.reply_bytes()),
-       Duration(static_cast<double>(connection.idle_seconds()))});
-}
-
-absl::StatusOr<int> RunConnections(CommandContext& context,
-                                   const ConnectionsOptions& options) {
-  v1::ListConnectionsRequest request;
-  RETURN_IF_ERROR(FillFilter(options, *request.mutable_filter()));
-  request.set_limit(options.limit);
-  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
-  const auto call = client->NewContext();
-  const auto stream = client->observe().ListConnections(call.get(), request);
-  Table table({"PROTOCOL", "FROM", "TO", "ANSWERED BY", "SERVICE", "STATE",
-               "VERDICT", "PACKETS", "BYTES", "IDLE"});
-  Json list = Json::array();
-  v1::ListConnectionsResponse response;
-  while (stream->Read(&response)) {
-    for (const auto& connection : response.connections()) {
-      if (context.output_format() == OutputFormat::kTable) {
-        AddRow(connection, table);
-      } else {
-        list.push_back(ToJson(connection));
-      }
-    }
-  }
-  RETURN_IF_ERROR(ToStatus(stream->Finish()));
-  if (context.PrintJson({{"connections", list}})) return kExitOk;
-  context.out << (table.empty() ? "no connections\n" : table.ToText());
-  return kExitOk;
-}
-
-absl::StatusOr<int> RunFlush(CommandContext& context,
-                             const ConnectionsOptions& options) {
-  v1::FlushConnectionsRequest request;
-  RETURN_IF_ERROR(FillFilter(options, *request.mutable_filter()));
-  ASSIGN_OR_RETURN(SwitchClient * client, context.Client());
-  v1::FlushConnectionsResponse response;
-  RETURN_IF_ERROR(ToStatus(client->observe().FlushConnections(
-      client->NewContext().get(), request, &response)));
-  if (context.PrintMessage(response)) return kExitOk;
-  context.out << response.flushed() << " connections forgotten\n";
-  return kExitOk;
-}
-
-void AddFilterOptions(CLI::App* command, ConnectionsOptions& options) {
-  command->add_option("--address", options.address, "Either end is this one");
-  command->add_option("--pod", options.pod,
-                      "Either end is this pod, NAMESPACE/NAME");
-  command->add_option("--protocol", options.protocol,
-                      "tcp, udp, sctp, icmp, icmpv6 or a number");
-  command->add_option("--port", options.port, "Either port is this one")
-      ->check(CLI::Range(1, 65535));
-}
-
 }  // namespace
 
 void AddDropsCommand(CLI::App& app, CommandContext& context) {
@@ -301,36 +208,6 @@ void AddCountersCommand(CLI::App& app, CommandContext& context) {
   command->add_option("--port", *ports, "Only this port; may repeat");
   command->callback([&context, ports] {
     context.run = [&context, ports] { return RunCounters(context, *ports); };
-  });
-}
-
-void AddConnectionsCommand(CLI::App& app, CommandContext& context) {
-  auto options = std::make_shared<ConnectionsOptions>();
-  CLI::App* command =
-      app.add_subcommand("connections", "Show or forget tracked connections");
-  AddFilterOptions(command, *options);
-  command->add_option("--limit", options->limit, "At most so many; 0: all");
-  command->require_subcommand(0, 1);
-  command->footer(R"(
-PACKETS and BYTES are those of the asking and of the answering side.
-
-Examples:
-  vswitchctl connections --pod demo/backend
-  vswitchctl connections flush --protocol udp --port 53)");
-  command->callback([&context, options] {
-    if (context.run) return;  // a subcommand was chosen
-    context.run = [&context, options] {
-      return RunConnections(context, *options);
-    };
-  });
-  auto flush_options = std::make_shared<ConnectionsOptions>();
-  CLI::App* flush = command->add_subcommand(
-      "flush", "Forget connections; what goes on is judged anew");
-  AddFilterOptions(flush, *flush_options);
-  flush->callback([&context, flush_options] {
-    context.run = [&context, flush_options] {
-      return RunFlush(context, *flush_options);
-    };
   });
 }
 

@@ -1,0 +1,218 @@
+// vswitchctl service and the sums of vswitchctl connections, against a fake
+// switch.
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "controlplane/cli/cli.h"
+#include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "proto/vswitch/v1/config.grpc.pb.h"
+#include "proto/vswitch/v1/observe.grpc.pb.h"
+
+namespace vswitch {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+// Service demo/db with a slice of each family: db-0 ready, db-1 not.
+class FakeConfig : public v1::ConfigService::Service {
+ public:
+  grpc::Status List(grpc::ServerContext*, const v1::ListRequest* request,
+                    v1::ListResponse* response) override {
+    if (request->kind() == v1::RESOURCE_KIND_SERVICE) {
+      v1::Resource& resource = Add(*response, "demo", "db");
+      resource.mutable_service()->add_cluster_ips("10.96.0.10");
+      resource.mutable_service()->add_cluster_ips("fd02::10");
+      resource.mutable_service()->add_ports()->set_port(5432);
+      Add(*response, "demo", "idle").mutable_service();
+      return grpc::Status::OK;
+    }
+    AddSlice(*response, "demo", "10.1.0.");
+    AddSlice(*response, "demo", "fd00:1::");
+    AddSlice(*response, "other", "10.9.0.");  // of another Service
+    return grpc::Status::OK;
+  }
+
+ private:
+  static v1::Resource& Add(v1::ListResponse& response, const std::string& ns,
+                           const std::string& name) {
+    v1::Resource& resource = *response.add_resources();
+    resource.mutable_metadata()->set_namespace_(ns);
+    resource.mutable_metadata()->set_name(name);
+    return resource;
+  }
+  static void AddSlice(v1::ListResponse& response, const std::string& ns,
+                       const std::string& prefix) {
+    v1::Resource& resource = Add(response, ns, prefix);
+    (*resource.mutable_metadata()
+          ->mutable_labels())["kubernetes.io/service-name"] = "db";
+    v1::EndpointSlice& slice = *resource.mutable_endpoint_slice();
+    slice.add_ports()->set_port(5433);
+    for (int i : {0, 1}) {
+      v1::Endpoint& endpoint = *slice.add_endpoints();
+      endpoint.add_addresses(absl::StrCat(prefix, i + 3));
+      endpoint.set_target_pod(absl::StrCat("db-", i));
+      endpoint.set_node_name("n1");
+      if (i == 1) endpoint.set_ready(false);
+    }
+  }
+};
+
+// web asks the service of both families, and free talks to web.
+class FakeObserve : public v1::ObserveService::Service {
+ public:
+  grpc::Status ListConnections(
+      grpc::ServerContext*, const v1::ListConnectionsRequest* request,
+      grpc::ServerWriter<v1::ListConnectionsResponse>* writer) override {
+    last_list = *request;
+    v1::ListConnectionsResponse response;
+    Add(response, "demo/web", "demo/db-0", "10.1.0.3", "demo/db", 100);
+    Add(response, "demo/web", "demo/db-0", "fd00:1::3", "demo/db", 200);
+    Add(response, "demo/free", "demo/web", "10.1.0.9", "", 5000);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+  grpc::Status FlushConnections(grpc::ServerContext*,
+                                const v1::FlushConnectionsRequest* request,
+                                v1::FlushConnectionsResponse*) override {
+    last_flush = *request;
+    return grpc::Status::OK;
+  }
+  v1::ListConnectionsRequest last_list;
+  v1::FlushConnectionsRequest last_flush;
+
+ private:
+  static void Add(v1::ListConnectionsResponse& response,
+                  const std::string& source, const std::string& destination,
+                  const std::string& address, const std::string& service,
+                  uint64_t bytes) {
+    v1::Connection& connection = *response.add_connections();
+    connection.mutable_source()->set_name(source);
+    connection.mutable_destination()->set_name(destination);
+    connection.mutable_reply()->set_source(address);
+    connection.mutable_reply()->set_source_port(5433);
+    connection.mutable_reply()->set_protocol_name("TCP");
+    connection.set_service(service);
+    connection.set_original_bytes(bytes);
+    connection.set_reply_bytes(2 * bytes);
+  }
+};
+
+class ServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/vswitch-cli-XXXXXX";  // a socket's path is short
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    folder_ = folder;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(absl::StrCat("unix:", folder_, "/s"),
+                             grpc::InsecureServerCredentials());
+    builder.RegisterService(&config_);
+    builder.RegisterService(&observe_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+  void TearDown() override {
+    server_->Shutdown();
+    std::filesystem::remove_all(folder_);
+  }
+
+  int Run(std::vector<std::string> arguments) {
+    std::ostringstream out, err;
+    std::istringstream in;
+    arguments.insert(arguments.begin(), {"--socket", folder_ + "/s"});
+    const int status = RunCli(arguments, out, err, in);
+    out_ = out.str();
+    err_ = err.str();
+    return status;
+  }
+  Json RunJson(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"-o", "json"});
+    EXPECT_EQ(Run(arguments), 0) << err_;
+    return Json::parse(out_, nullptr, /*allow_exceptions=*/false);
+  }
+
+  std::string folder_, out_, err_;
+  FakeConfig config_;
+  FakeObserve observe_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(ServiceTest, ListCountsBackendsOfBothFamilies) {
+  const Json services = RunJson({"service", "list"})["services"];
+  ASSERT_EQ(services.size(), 2u);
+  EXPECT_EQ(services[0]["name"], "demo/db");
+  EXPECT_EQ(services[0]["addresses"][1], "fd02::10");
+  EXPECT_EQ(services[0]["backends"], 4);
+  EXPECT_EQ(services[0]["ready"], 2);
+  EXPECT_EQ(services[1]["backends"], 0);
+  EXPECT_EQ(Run({"service", "list"}), 0);
+  EXPECT_THAT(out_, AllOf(HasSubstr("demo/db"), HasSubstr("5432/TCP")));
+}
+
+TEST_F(ServiceTest, GetShowsOneOrSaysThatThereIsNone) {
+  EXPECT_EQ(RunJson({"service", "get", "demo/db"})["ready"], 2);
+  EXPECT_EQ(Run({"service", "get", "demo/db"}), 0);
+  EXPECT_THAT(out_, HasSubstr("backends: 4, 2 of them ready"));
+  EXPECT_EQ(Run({"service", "get", "db"}), 6);
+  EXPECT_THAT(err_, HasSubstr("there is no Service db; want NAMESPACE/NAME"));
+}
+
+TEST_F(ServiceTest, BackendsTellWhatEachAnswers) {
+  const Json backends = RunJson({"service", "backends", "demo/db"})["backends"];
+  ASSERT_EQ(backends.size(), 4u);
+  for (const Json& backend : backends) {
+    const std::string address = backend["address"];
+    const bool is_first = backend["pod"] == "demo/db-0";
+    EXPECT_EQ(backend["ready"], is_first);
+    EXPECT_EQ(backend["connections"], is_first ? 1 : 0) << address;
+    EXPECT_EQ(backend["bytes"], !is_first               ? 0
+                                : address == "10.1.0.3" ? 300
+                                                        : 600);
+  }
+  EXPECT_EQ(observe_.last_list.filter().service(), "demo/db");
+}
+
+TEST_F(ServiceTest, TopSumsUpByEnd) {
+  const Json top = RunJson({"connections", "--top", "2"})["top"];
+  EXPECT_EQ(top, (Json::array({{{"name", "demo/web"},
+                                {"connections", 3},
+                                {"bytesSent", 10300},
+                                {"bytesReceived", 5600}},
+                               {{"name", "demo/free"},
+                                {"connections", 1},
+                                {"bytesSent", 5000},
+                                {"bytesReceived", 10000}}})));
+  EXPECT_EQ(Run({"connections", "--top", "0"}), 2);
+}
+
+TEST_F(ServiceTest, FiltersAreSentAsTheyAre) {
+  ASSERT_EQ(Run({"connections", "--state", "established", "--service",
+                 "demo/db", "--ip", "fd00::1", "--pod", "demo/web"}),
+            0);
+  const v1::ConnectionFilter& filter = observe_.last_list.filter();
+  EXPECT_EQ(filter.state(), "ESTABLISHED");
+  EXPECT_EQ(filter.service(), "demo/db");
+  EXPECT_EQ(filter.address(), "fd00::1");
+  EXPECT_EQ(filter.pod(), "demo/web");
+  ASSERT_EQ(Run({"connections", "flush", "--service", "demo/db", "--port", "53",
+                 "--protocol", "udp"}),
+            0);
+  EXPECT_EQ(observe_.last_flush.filter().service(), "demo/db");
+  EXPECT_EQ(observe_.last_flush.filter().port(), 53u);
+  EXPECT_EQ(observe_.last_flush.filter().protocol(), 17u);
+}
+
+}  // namespace
+}  // namespace vswitch
