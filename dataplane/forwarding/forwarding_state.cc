@@ -92,8 +92,7 @@ std::optional<RouteTarget> ForwardingState::route(
 
 uint32_t PackRouteTarget(const RouteTarget& target) {
   return uint32_t{target.keeps_source} << 24 |
-         uint32_t{static_cast<uint8_t>(target.kind)} << 16 |
-         ToInt(target.port);
+         uint32_t{static_cast<uint8_t>(target.kind)} << 16 | ToInt(target.port);
 }
 
 RouteTarget UnpackRouteTarget(uint32_t value) {
