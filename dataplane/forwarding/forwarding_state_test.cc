@@ -110,7 +110,8 @@ TEST(ForwardingStateTest, AllTablesAreOfTheGeneration) {
   key.destination = Address("10.96.0.1");
   key.destination_port = Be16::FromHost(80);
   key.protocol = IpProtocol::kTcp;
-  EXPECT_EQ(state->services().Lookup(key).kind, ServiceLookupKind::kFound);
+  EXPECT_EQ(state->services().Lookup(key, ClientSide::kInside).kind,
+            ServiceLookupKind::kFound);
 }
 
 TEST(ForwardingStateTest, ABlobOfTheWrongSizeIsRefused) {
