@@ -36,7 +36,6 @@
 #ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_STORE_H_
 #define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_STORE_H_
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -44,19 +43,17 @@
 #include <cstring>
 
 #include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/connection_buckets.h"
 #include "dataplane/conntrack/connection_entry.h"
 #include "dataplane/conntrack/tcp_window_store.h"
 
 namespace vswitch {
 
-// How often a bucket or an entry that somebody writes is tried again: longer
-// than any writer takes that runs, far shorter than a preempted one is away.
-inline constexpr uint32_t kAttempts = 256;
-
 template <typename Atomics, typename Hasher>
 class ConnectionStore {
  public:
   using Bucket = ConnectionBucket<Atomics>;
+  using Lane = BucketLane<Atomics>;
   using Entry = ConnectionEntry<Atomics>;
   using Half = ConnectionHalf<Atomics>;
   using Windows = ConnectionWindows<Atomics>;
@@ -175,12 +172,13 @@ class ConnectionStore {
     if (original == reply) return InsertStatus::kReplyTaken;
     const BucketPlaces original_places = Places(hasher_(original));
     const BucketPlaces reply_places = Places(hasher_(reply));
-    BucketGuard guard(arrays_.buckets, original_places, reply_places);
+    BucketGuard<Atomics> guard(arrays_.buckets, original_places, reply_places);
     if (!guard.held()) return InsertStatus::kBusy;
     if (FindHeld(original_places, original)) return InsertStatus::kExisted;
     if (FindHeld(reply_places, reply)) return InsertStatus::kReplyTaken;
-    const Lane reply_lane = FreeLane(reply_places, Lane{});
-    const Lane original_lane = FreeLane(original_places, reply_lane);
+    const Lane reply_lane = FreeLane(arrays_.buckets, reply_places, Lane{});
+    const Lane original_lane =
+        FreeLane(arrays_.buckets, original_places, reply_lane);
     if (!reply_lane.valid() || !original_lane.valid()) {
       return InsertStatus::kFull;
     }
@@ -206,7 +204,7 @@ class ConnectionStore {
         Places(hasher_(view.record.Key(FlowDirection::kOriginal)));
     const BucketPlaces reply_places =
         Places(hasher_(view.record.Key(FlowDirection::kReply)));
-    BucketGuard guard(arrays_.buckets, original_places, reply_places);
+    BucketGuard<Atomics> guard(arrays_.buckets, original_places, reply_places);
     if (!guard.held()) return false;
     // With the bits held the entry stays what it is: live, or somebody else's.
     Entry& entry = arrays_.entries[index];
@@ -222,8 +220,10 @@ class ConnectionStore {
         break;
       }
     }
-    ClearSlot(original_places, Slot{index, FlowDirection::kOriginal});
-    ClearSlot(reply_places, Slot{index, FlowDirection::kReply});
+    ClearSlot(arrays_.buckets, original_places,
+              Slot{index, FlowDirection::kOriginal});
+    ClearSlot(arrays_.buckets, reply_places,
+              Slot{index, FlowDirection::kReply});
     return true;
   }
 
@@ -329,58 +329,10 @@ class ConnectionStore {
         offset % 8 * 8);
   }
 
-  // One slot of one bucket.
-  struct Lane {
-    Bucket* bucket = nullptr;
-    uint32_t number = 0;
-    bool valid() const { return bucket != nullptr; }
-  };
-
   static bool IsSameLife(const EntryState& state, const ConnectionView& view) {
     return state.life == EntryLife::kLive &&
            state.incarnation == view.incarnation;
   }
-
-  // Holds the writer bits of up to four buckets.
-  class BucketGuard {
-   public:
-    BucketGuard(Bucket* buckets, const BucketPlaces& a, const BucketPlaces& b)
-        : buckets_(buckets),
-          wanted_{a.buckets[0], a.buckets[1], b.buckets[0], b.buckets[1]} {
-      std::sort(wanted_.begin(), wanted_.end());
-      const auto end = std::unique(wanted_.begin(), wanted_.end());
-      const auto count = static_cast<uint32_t>(end - wanted_.begin());
-      while (held_count_ < count && Hold(wanted_[held_count_])) ++held_count_;
-      held_ = held_count_ == count;
-    }
-    ~BucketGuard() {
-      while (held_count_ > 0) {
-        // Release: the next writer sees our slots.
-        buckets_[wanted_[--held_count_]].writer.StoreRelease(0);
-      }
-    }
-    BucketGuard(const BucketGuard&) = delete;
-    BucketGuard& operator=(const BucketGuard&) = delete;
-
-    bool held() const { return held_; }
-
-   private:
-    bool Hold(uint32_t bucket) {
-      for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
-        uint32_t expected = 0;
-        if (buckets_[bucket].writer.CompareExchange(expected, 1)) {
-          return true;
-        }
-        Atomics::Pause();
-      }
-      return false;
-    }
-
-    Bucket* buckets_;
-    std::array<uint32_t, 4> wanted_;
-    uint32_t held_count_ = 0;
-    bool held_ = false;
-  };
 
   // Calls `visit` with each slot whose tag matches, until it returns true.
   template <typename Visit>
@@ -399,17 +351,6 @@ class ConnectionStore {
       }
     }
     return false;
-  }
-
-  // Returns a word with the top bit set of each 16-bit lane that equals `tag`.
-  static uint64_t MatchingLanes(const Bucket& bucket, uint32_t part,
-                                uint16_t tag) {
-    constexpr uint64_t kLow = 0x7fff7fff7fff7fff;
-    const uint64_t tags = part < 2 ? bucket.tags_0_7[part].LoadAcquire()
-                                   : bucket.tags_8_9.LoadAcquire();
-    const uint64_t different = tags ^ (tag * 0x0001000100010001u);
-    const uint64_t equal = ~(((different & kLow) + kLow) | different | kLow);
-    return part < 2 ? equal : equal & 0xffffffff;
   }
 
   // The same as Find(), with the buckets held: no copy can be torn in its keys.
@@ -438,58 +379,6 @@ class ConnectionStore {
     ConnectionRecord record;
     std::memcpy(static_cast<void*>(&record), words.data(), sizeof(record));
     return record;
-  }
-
-  // Returns a free lane in the emptier of the two buckets, other than `taken`.
-  Lane FreeLane(const BucketPlaces& places, const Lane& taken) const {
-    Lane best;
-    uint32_t best_count = 0;
-    for (uint32_t number : places.buckets) {
-      Bucket* bucket = &arrays_.buckets[number];
-      uint32_t count = 0;
-      uint32_t lane = 0;
-      for (uint32_t i = 0; i < kBucketSlots; ++i) {
-        if (bucket->slots[i].LoadRelaxed() != kEmptySlot) continue;
-        if (bucket == taken.bucket && i == taken.number) continue;
-        ++count;
-        lane = i;
-      }
-      if (count > best_count) {
-        best = {bucket, lane};
-        best_count = count;
-      }
-    }
-    return best;
-  }
-
-  static void StoreSlot(const Lane& lane, uint16_t tag, Slot slot) {
-    Bucket& bucket = *lane.bucket;
-    // The slot before the tag: a reader that matches the new tag finds the new
-    // slot, and through its acquire the entry.
-    bucket.slots[lane.number].StoreRelease(slot.Pack());
-    const uint32_t shift = lane.number % 4 * 16;
-    if (lane.number < 8) {
-      auto& tags = bucket.tags_0_7[lane.number / 4];
-      const uint64_t cleared =
-          tags.LoadRelaxed() & ~(uint64_t{0xffff} << shift);
-      tags.StoreRelease(cleared | static_cast<uint64_t>(tag) << shift);
-    } else {
-      const uint32_t cleared =
-          bucket.tags_8_9.LoadRelaxed() & ~(uint32_t{0xffff} << shift);
-      bucket.tags_8_9.StoreRelease(cleared | static_cast<uint32_t>(tag)
-                                                 << shift);
-    }
-  }
-
-  void ClearSlot(const BucketPlaces& places, Slot slot) {
-    for (uint32_t number : places.buckets) {
-      for (auto& candidate : arrays_.buckets[number].slots) {
-        if (candidate.LoadRelaxed() == slot.Pack()) {
-          candidate.StoreRelease(kEmptySlot);
-          return;
-        }
-      }
-    }
   }
 
   static bool BeginWrite(Entry& entry, uint32_t& version) {

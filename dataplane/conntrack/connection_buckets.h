@@ -1,0 +1,153 @@
+// dataplane/conntrack/connection_buckets.h
+//
+// What is done with the buckets of the connection table: find the slots whose
+// tag fits, hold the writer bits, fill and clear a slot.  connection_store.h
+// says how buckets and entries work together.
+//
+//   BucketGuard<Atomics> guard(buckets, places, other_places);
+//   if (!guard.held()) ...
+//   const BucketLane<Atomics> lane = FreeLane(buckets, places, {});
+//   if (lane.valid()) StoreSlot(lane, places.tag, slot);
+//
+// Threads: MatchingLanes() any; the rest whoever holds the buckets.
+
+#ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_BUCKETS_H_
+#define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_BUCKETS_H_
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "dataplane/conntrack/connection_entry.h"
+
+namespace vswitch {
+
+// How often a bucket or an entry that somebody writes is tried again: longer
+// than any writer takes that runs, far shorter than a preempted one is away.
+inline constexpr uint32_t kAttempts = 256;
+
+// One slot of one bucket.
+template <typename Atomics>
+struct BucketLane {
+  ConnectionBucket<Atomics>* bucket = nullptr;
+  uint32_t number = 0;
+  bool valid() const { return bucket != nullptr; }
+};
+
+// Holds the writer bits of up to four buckets.
+template <typename Atomics>
+class BucketGuard {
+ public:
+  using Bucket = ConnectionBucket<Atomics>;
+
+  BucketGuard(Bucket* buckets, const BucketPlaces& a, const BucketPlaces& b)
+      : buckets_(buckets),
+        wanted_{a.buckets[0], a.buckets[1], b.buckets[0], b.buckets[1]} {
+    std::sort(wanted_.begin(), wanted_.end());
+    const auto end = std::unique(wanted_.begin(), wanted_.end());
+    const auto count = static_cast<uint32_t>(end - wanted_.begin());
+    while (held_count_ < count && Hold(wanted_[held_count_])) ++held_count_;
+    held_ = held_count_ == count;
+  }
+  ~BucketGuard() {
+    while (held_count_ > 0) {
+      // Release: the next writer sees our slots.
+      buckets_[wanted_[--held_count_]].writer.StoreRelease(0);
+    }
+  }
+  BucketGuard(const BucketGuard&) = delete;
+  BucketGuard& operator=(const BucketGuard&) = delete;
+
+  bool held() const { return held_; }
+
+ private:
+  bool Hold(uint32_t bucket) {
+    for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
+      uint32_t expected = 0;
+      if (buckets_[bucket].writer.CompareExchange(expected, 1)) {
+        return true;
+      }
+      Atomics::Pause();
+    }
+    return false;
+  }
+
+  Bucket* buckets_;
+  std::array<uint32_t, 4> wanted_;
+  uint32_t held_count_ = 0;
+  bool held_ = false;
+};
+
+// Returns a word with the top bit set of each 16-bit lane that equals `tag`.
+template <typename Atomics>
+uint64_t MatchingLanes(const ConnectionBucket<Atomics>& bucket, uint32_t part,
+                       uint16_t tag) {
+  constexpr uint64_t kLow = 0x7fff7fff7fff7fff;
+  const uint64_t tags = part < 2 ? bucket.tags_0_7[part].LoadAcquire()
+                                 : bucket.tags_8_9.LoadAcquire();
+  const uint64_t different = tags ^ (tag * 0x0001000100010001u);
+  const uint64_t equal = ~(((different & kLow) + kLow) | different | kLow);
+  return part < 2 ? equal : equal & 0xffffffff;
+}
+
+// Returns a free lane in the emptier of the two buckets, other than `taken`.
+template <typename Atomics>
+BucketLane<Atomics> FreeLane(ConnectionBucket<Atomics>* buckets,
+                             const BucketPlaces& places,
+                             const BucketLane<Atomics>& taken) {
+  BucketLane<Atomics> best;
+  uint32_t best_count = 0;
+  for (uint32_t number : places.buckets) {
+    ConnectionBucket<Atomics>* bucket = &buckets[number];
+    uint32_t count = 0;
+    uint32_t lane = 0;
+    for (uint32_t i = 0; i < kBucketSlots; ++i) {
+      if (bucket->slots[i].LoadRelaxed() != kEmptySlot) continue;
+      if (bucket == taken.bucket && i == taken.number) continue;
+      ++count;
+      lane = i;
+    }
+    if (count > best_count) {
+      best = {bucket, lane};
+      best_count = count;
+    }
+  }
+  return best;
+}
+
+// Lets `lane`, which must be free, lead to `slot`.
+template <typename Atomics>
+void StoreSlot(const BucketLane<Atomics>& lane, uint16_t tag, Slot slot) {
+  ConnectionBucket<Atomics>& bucket = *lane.bucket;
+  // The slot before the tag: a reader that matches the new tag finds the new
+  // slot, and through its acquire the entry.
+  bucket.slots[lane.number].StoreRelease(slot.Pack());
+  const uint32_t shift = lane.number % 4 * 16;
+  if (lane.number < 8) {
+    auto& tags = bucket.tags_0_7[lane.number / 4];
+    const uint64_t cleared = tags.LoadRelaxed() & ~(uint64_t{0xffff} << shift);
+    tags.StoreRelease(cleared | static_cast<uint64_t>(tag) << shift);
+  } else {
+    const uint32_t cleared =
+        bucket.tags_8_9.LoadRelaxed() & ~(uint32_t{0xffff} << shift);
+    bucket.tags_8_9.StoreRelease(cleared | static_cast<uint32_t>(tag) << shift);
+  }
+}
+
+// Frees the lane that leads to `slot`, if one of the two buckets has it.
+template <typename Atomics>
+void ClearSlot(ConnectionBucket<Atomics>* buckets, const BucketPlaces& places,
+               Slot slot) {
+  for (uint32_t number : places.buckets) {
+    for (auto& candidate : buckets[number].slots) {
+      if (candidate.LoadRelaxed() == slot.Pack()) {
+        candidate.StoreRelease(kEmptySlot);
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_BUCKETS_H_
