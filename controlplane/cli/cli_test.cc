@@ -2,17 +2,12 @@
 
 #include "controlplane/cli/cli.h"
 
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "controlplane/cli/fake_api.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
@@ -187,52 +182,19 @@ class FakeAdmin : public v1::AdminService::Service {
   bool holds = true;
 };
 
-class CliTest : public ::testing::Test {
+class CliTest : public FakeApiTest {
  protected:
-  void SetUp() override {
-    char folder[] = "/tmp/vswitch-cli-XXXXXX";  // a socket's path is short
-    ASSERT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(absl::StrCat("unix:", socket()),
-                             grpc::InsecureServerCredentials());
-    builder.RegisterService(&config_);
-    builder.RegisterService(&ports_);
-    builder.RegisterService(&observe_);
-    builder.RegisterService(&admin_);
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
-  }
-  void TearDown() override {
-    server_->Shutdown();
-    std::filesystem::remove_all(folder_);
-  }
+  CliTest() { Serve({&config_, &ports_, &observe_, &admin_}); }
+  ~CliTest() override { Shutdown(); }
 
-  std::string socket() const { return folder_ + "/s"; }
-  std::string WriteFile(const std::string& name, const std::string& text) {
-    const std::string path = absl::StrCat(folder_, "/", name);
-    std::ofstream(path) << text;
-    return path;
-  }
-  // Runs the words of `line`; what is printed goes to out_ and err_.
   int Run(const std::string& line, const std::string& input = "") {
-    std::vector<std::string> words =
-        absl::StrSplit(line, ' ', absl::SkipEmpty());
-    words.push_back("--socket=" + socket());
-    std::ostringstream out, err;
-    std::istringstream in(input);
-    const int status = RunCli(words, out, err, in);
-    out_ = out.str();
-    err_ = err.str();
-    return status;
+    return RunLine(line, input);
   }
 
-  std::string folder_, out_, err_;
   FakeConfig config_;
   FakePorts ports_;
   FakeObserve observe_;
   FakeAdmin admin_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 std::string PodYaml(const std::string& name) {

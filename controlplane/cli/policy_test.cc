@@ -1,16 +1,11 @@
 // vswitchctl policy against a fake switch and against files.
 
-#include <stdlib.h>
-
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "controlplane/cli/cli.h"
+#include "controlplane/cli/fake_api.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
@@ -150,46 +145,15 @@ spec:
       ports: [{port: 80}, {port: 81}]
 )";
 
-class PolicyTest : public ::testing::Test {
+class PolicyTest : public FakeApiTest {
  protected:
-  void SetUp() override {
-    char folder[] = "/tmp/vswitch-policy-XXXXXX";  // a socket's path is short
-    ASSERT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(absl::StrCat("unix:", folder_, "/s"),
-                             grpc::InsecureServerCredentials());
-    builder.RegisterService(&config_);
-    builder.RegisterService(&observe_);
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
-  }
-  void TearDown() override {
-    server_->Shutdown();
-    std::filesystem::remove_all(folder_);
-  }
+  PolicyTest() { Serve({&config_, &observe_}); }
+  ~PolicyTest() override { Shutdown(); }
 
-  std::string WriteFile(const std::string& name, const std::string& text) {
-    const std::string path = absl::StrCat(folder_, "/", name);
-    std::ofstream(path) << text;
-    return path;
-  }
-  int Line(const std::string& line, const std::string& socket = "/s") {
-    std::vector<std::string> words =
-        absl::StrSplit("policy " + line, ' ', absl::SkipEmpty());
-    words.push_back("--socket=" + folder_ + socket);
-    std::ostringstream out, err;
-    std::istringstream in;
-    const int status = RunCli(words, out, err, in);
-    out_ = out.str();
-    err_ = err.str();
-    return status;
-  }
+  int Line(const std::string& line) { return RunLine("policy " + line); }
 
-  std::string folder_, out_, err_;
   FakeConfig config_;
   FakeObserve observe_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 TEST_F(PolicyTest, ListAndGet) {
@@ -271,7 +235,8 @@ TEST_F(PolicyTest, DiffAgainstTheSwitchNamesConnections) {
   ASSERT_EQ(json["connections"].size(), 1u);
   EXPECT_EQ(json["connections"][0]["outcome"], "dropped");
   // A switch that does not answer is no change.
-  EXPECT_EQ(Line("diff --manifests " + next, "/none"), 9);
+  Shutdown();
+  EXPECT_EQ(Line("diff --manifests " + next), 9);
 }
 
 TEST_F(PolicyTest, MatrixAsTableAndPicture) {

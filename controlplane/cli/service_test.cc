@@ -1,16 +1,11 @@
 // vswitchctl service and the sums of vswitchctl connections, against a fake
 // switch.
 
-#include <stdlib.h>
-
-#include <filesystem>
-#include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "controlplane/cli/cli.h"
+#include "controlplane/cli/fake_api.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
@@ -109,44 +104,19 @@ class FakeObserve : public v1::ObserveService::Service {
   }
 };
 
-class ServiceTest : public testing::Test {
+class ServiceTest : public FakeApiTest {
  protected:
-  void SetUp() override {
-    char folder[] = "/tmp/vswitch-cli-XXXXXX";  // a socket's path is short
-    ASSERT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(absl::StrCat("unix:", folder_, "/s"),
-                             grpc::InsecureServerCredentials());
-    builder.RegisterService(&config_);
-    builder.RegisterService(&observe_);
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
-  }
-  void TearDown() override {
-    server_->Shutdown();
-    std::filesystem::remove_all(folder_);
-  }
+  ServiceTest() { Serve({&config_, &observe_}); }
+  ~ServiceTest() override { Shutdown(); }
 
-  int Run(std::vector<std::string> arguments) {
-    std::ostringstream out, err;
-    std::istringstream in;
-    arguments.insert(arguments.begin(), {"--socket", folder_ + "/s"});
-    const int status = RunCli(arguments, out, err, in);
-    out_ = out.str();
-    err_ = err.str();
-    return status;
-  }
   Json RunJson(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"-o", "json"});
     EXPECT_EQ(Run(arguments), 0) << err_;
     return Json::parse(out_, nullptr, /*allow_exceptions=*/false);
   }
 
-  std::string folder_, out_, err_;
   FakeConfig config_;
   FakeObserve observe_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 TEST_F(ServiceTest, ListCountsBackendsOfBothFamilies) {
