@@ -166,12 +166,9 @@ MappedPacket ConnectionOpener::FindMapped(const FlowKey& key, bool from_pod) {
 }
 
 void ConnectionOpener::KeepMapping(const ConnectionView& view) {
-  const FlowDirection outward = (view.record.flags & kKeptByReply) != 0
-                                    ? FlowDirection::kReply
-                                    : FlowDirection::kOriginal;
-  FlowKey inside = view.record.Key(outward);
+  FlowKey inside = view.record.Key(view.direction);
   Touch(connections_.Lookup(MappingKey(inside)));
-  inside.destination = view.record.TranslatedKey(outward).destination;
+  inside.destination = view.record.TranslatedKey(view.direction).destination;
   Touch(connections_.Lookup(ContactKey(inside)));
 }
 

@@ -51,8 +51,8 @@ class ConnectionOpener {
   // of this node sends it, which no filter holds back (RFC 4787 REQ-9).
   MappedPacket FindMapped(const FlowKey& key, bool from_pod);
 
-  // Notes that the client of `view`, a connection with a mapping, has sent
-  // something: what keeps the mapping and the right to answer (RFC 4787 REQ-6).
+  // Notes that a client with a mapping has sent a packet, the one of `view`:
+  // what keeps the mapping and the right to answer (RFC 4787 REQ-6).
   void KeepMapping(const ConnectionView& view);
 
  private:

@@ -11,14 +11,7 @@ namespace {
 
 class OutsideServiceTest : public FamilyTest {
  protected:
-  OutsideServiceTest() {
-    TestNode& node = world_.node();
-    node.settings.nat.first_port = 20000;
-    node.settings.nat.last_port = 20999;
-    node.settings.nat.address_count = 2;
-    node.settings.nat.addresses[0] = *IpAddress::Parse("192.168.0.1");
-    node.settings.nat.addresses[1] = *IpAddress::Parse("fd01::1");
-  }
+  OutsideServiceTest() { UseSourceNat(); }
   ~OutsideServiceTest() override { world_.CheckBalance(); }
 
   std::string Node() const { return AddressOf("host"); }
@@ -42,12 +35,6 @@ class OutsideServiceTest : public FamilyTest {
     }
     world_.Publish();
   }
-  std::string From(const std::string& source, const std::string& to,
-                   const std::string& rest) const {
-    return absl::StrCat("eth src=02:00:00:00:00:20",
-                        is_ipv4() ? " / ip4 src=" : " / ip6 src=", source,
-                        " dst=", to, " ", rest);
-  }
   // Whether the only packet that left has `text` in it, and left by `port`.
   static testing::AssertionResult Left(const Received& received,
                                        absl::string_view port,
@@ -70,7 +57,7 @@ class OutsideServiceTest : public FamilyTest {
 TEST_P(OutsideServiceTest, LocalBackendSeesTheClient) {
   AddNodePort(AddressOf("server"));
   const Received syn = world_.Receive(
-      "uplink", From(Outside(), Node(), "/ tcp sport=4000 dport=30080"));
+      "uplink", FromOutside(Outside(), Node(), "/ tcp sport=4000 dport=30080"));
   EXPECT_TRUE(Left(syn, "server", absl::StrCat("src=", Outside())));
   EXPECT_TRUE(Left(syn, "server", "sport=4000 dport=8080"));
   const Received answer = world_.Receive(
@@ -83,7 +70,7 @@ TEST_P(OutsideServiceTest, LocalBackendSeesTheClient) {
 TEST_P(OutsideServiceTest, BackendOfAnotherNodeAnswersByThisOne) {
   AddNodePort(RemoteBackend());
   const Received syn = world_.Receive(
-      "uplink", From(Outside(), Node(), "/ tcp sport=4000 dport=30080"));
+      "uplink", FromOutside(Outside(), Node(), "/ tcp sport=4000 dport=30080"));
   ASSERT_TRUE(Left(syn, "uplink",
                    absl::StrCat("src=", Node(), " dst=", RemoteBackend())));
   const std::string text = syn.sent[0].Text();
@@ -91,8 +78,8 @@ TEST_P(OutsideServiceTest, BackendOfAnotherNodeAnswersByThisOne) {
   const std::string port = text.substr(at, text.find(' ', at) - at);
   const Received answer = world_.Receive(
       "uplink",
-      From(RemoteBackend(), Node(),
-           absl::StrCat("/ tcp sport=8080 dport=", port, " flags=SA")));
+      FromOutside(RemoteBackend(), Node(),
+                  absl::StrCat("/ tcp sport=8080 dport=", port, " flags=SA")));
   EXPECT_TRUE(
       Left(answer, "uplink", absl::StrCat("src=", Node(), " dst=", Outside())));
   EXPECT_TRUE(Left(answer, "uplink", "sport=30080 dport=4000"));
@@ -102,23 +89,24 @@ TEST_P(OutsideServiceTest, BackendOfAnotherNodeNeedsAnAddressToAnswerTo) {
   world_.node().settings.nat.address_count = 0;
   AddNodePort(RemoteBackend());
   EXPECT_EQ(world_
-                .Receive("uplink", From(Outside(), Node(),
-                                        "/ tcp sport=4000 dport=30080"))
+                .Receive("uplink", FromOutside(Outside(), Node(),
+                                               "/ tcp sport=4000 dport=30080"))
                 .drop,
             DropReason::kNoRoute);
 }
 
 TEST_P(OutsideServiceTest, NodeKeepsItsOtherPorts) {
   AddNodePort(AddressOf("server"));
-  EXPECT_TRUE(
-      Left(world_.Receive("uplink", From(Outside(), Node(), "/ tcp dport=22")),
-           "host", "dport=22"));
+  EXPECT_TRUE(Left(world_.Receive("uplink", FromOutside(Outside(), Node(),
+                                                        "/ tcp dport=22")),
+                   "host", "dport=22"));
 }
 
 TEST_P(OutsideServiceTest, ClusterIpIsForTheInsideOnly) {
   world_.Publish();
   EXPECT_EQ(
-      world_.Receive("uplink", From(Outside(), WebService(), "/ tcp")).drop,
+      world_.Receive("uplink", FromOutside(Outside(), WebService(), "/ tcp"))
+          .drop,
       DropReason::kServiceInsideOnly);
 }
 
@@ -127,10 +115,11 @@ TEST_P(OutsideServiceTest, ClientOutsideOfTheRangesIsDropped) {
       AddressOf("server"),
       {*IpPrefix::Parse(absl::StrCat(Outside(), is_ipv4() ? "/32" : "/128"))});
   const std::string rest = "/ tcp sport=4000 dport=30080";
-  EXPECT_EQ(world_.Receive("uplink", From(Outside(), Node(), rest)).drop,
+  EXPECT_EQ(world_.Receive("uplink", FromOutside(Outside(), Node(), rest)).drop,
             DropReason::kNone);
-  EXPECT_EQ(world_.Receive("uplink", From(RemoteBackend(), Node(), rest)).drop,
-            DropReason::kServiceSourceRange);
+  EXPECT_EQ(
+      world_.Receive("uplink", FromOutside(RemoteBackend(), Node(), rest)).drop,
+      DropReason::kServiceSourceRange);
   // Pods are no clients from outside.
   EXPECT_EQ(world_.Receive("client", PacketTo("client", Node(), rest)).drop,
             DropReason::kNone);
@@ -140,9 +129,9 @@ TEST_P(OutsideServiceTest, ClientOutsideOfTheRangesIsDropped) {
 TEST_P(OutsideServiceTest, UdpFlowLeavesABackendThatIsNoneAnyMore) {
   AddNodePort(AddressOf("server"));
   const std::string udp =
-      From(Outside(), Node(), "/ udp sport=4000 dport=30080");
+      FromOutside(Outside(), Node(), "/ udp sport=4000 dport=30080");
   const std::string tcp =
-      From(Outside(), Node(), "/ tcp sport=4000 dport=30080");
+      FromOutside(Outside(), Node(), "/ tcp sport=4000 dport=30080");
   EXPECT_TRUE(Left(world_.Receive("uplink", udp), "server", "dport=8080"));
   EXPECT_TRUE(Left(world_.Receive("uplink", tcp), "server", "dport=8080"));
   for (ServiceSpec& spec : world_.node().services) {

@@ -14,12 +14,7 @@ namespace {
 class SourceNatTest : public FamilyTest {
  protected:
   SourceNatTest() {
-    NatSettings& nat = world_.node().settings.nat;
-    nat.first_port = 20000;
-    nat.last_port = 20999;
-    nat.address_count = 2;
-    nat.addresses[0] = *IpAddress::Parse("192.168.0.1");
-    nat.addresses[1] = *IpAddress::Parse("fd01::1");
+    UseSourceNat();
     world_.Publish();
   }
   ~SourceNatTest() override { world_.CheckBalance(); }
@@ -27,13 +22,6 @@ class SourceNatTest : public FamilyTest {
   std::string Node() const { return AddressOf("host"); }
   std::string OtherOutside() const {
     return is_ipv4() ? "203.0.113.77" : "2001:db8::77";
-  }
-  // A packet from outside.
-  std::string From(const std::string& remote, const std::string& to,
-                   const std::string& rest) const {
-    return absl::StrCat("eth src=02:00:00:00:00:20",
-                        is_ipv4() ? " / ip4 src=" : " / ip6 src=", remote,
-                        " dst=", to, " ", rest);
   }
   std::string Udp(int sport, int dport) const {
     return absl::StrCat("/ udp sport=", sport, " dport=", dport);
@@ -102,7 +90,7 @@ TEST_P(SourceNatTest, UdpMappingHoldsForEveryRemoteEnd) {
 TEST_P(SourceNatTest, AnswerReachesThePod) {
   const int port = Map("client", Outside(), 5000, 80);
   const Received back =
-      world_.Receive("uplink", From(Outside(), Node(), Udp(80, port)));
+      world_.Receive("uplink", FromOutside(Outside(), Node(), Udp(80, port)));
   ASSERT_EQ(back.drop, DropReason::kNone) << DropReasonName(back.drop);
   ASSERT_EQ(back.sent.size(), 1u);
   EXPECT_EQ(back.sent[0].port, TestWorld::PortNamed("client"));
@@ -124,7 +112,7 @@ TEST_P(SourceNatTest, TwoPodsNeverShareAUdpPort) {
 // U-05, U-06i: RFC 4787 REQ-5 and REQ-6.
 TEST_P(SourceNatTest, MappingLivesFiveMinutesAfterTheLastPacketOut) {
   const int port = Map("client", Outside(), 5000, 80);
-  const std::string answer = From(Outside(), Node(), Udp(80, port));
+  const std::string answer = FromOutside(Outside(), Node(), Udp(80, port));
   world_.AdvanceSeconds(299);
   EXPECT_EQ(world_.Receive("uplink", answer).drop, DropReason::kNone);
   // What came in did not keep it.
@@ -141,19 +129,23 @@ TEST_P(SourceNatTest, PacketsOutKeepTheMapping) {
     world_.AdvanceSeconds(200);
     ASSERT_EQ(Map("client", Outside(), 5000, 80), port) << i;
   }
-  // Of the mapping itself too, which another remote end asks for.
-  EXPECT_EQ(Map("client", OtherOutside(), 5000, 80), port);
+  // The mapping itself lives too: without it the port would be the node's.
+  const Received other =
+      world_.Receive("server", PacketTo("server", Node(), Udp(7000, port)));
+  ASSERT_EQ(other.sent.size(), 1u);
+  EXPECT_EQ(TestWorld::NameOf(other.sent[0].port), "client");
 }
 
 // U-08: RFC 4787 REQ-8, address-dependent filtering.
 TEST_P(SourceNatTest, OnlyThoseMayAnswerWhomThePodHasWrittenTo) {
   const int port = Map("client", Outside(), 5000, 80);
   EXPECT_EQ(
-      world_.Receive("uplink", From(OtherOutside(), Node(), Udp(80, port)))
+      world_
+          .Receive("uplink", FromOutside(OtherOutside(), Node(), Udp(80, port)))
           .drop,
       DropReason::kNatFiltered);
   const Received other_port =
-      world_.Receive("uplink", From(Outside(), Node(), Udp(4321, port)));
+      world_.Receive("uplink", FromOutside(Outside(), Node(), Udp(4321, port)));
   ASSERT_EQ(other_port.drop, DropReason::kNone);
   EXPECT_EQ(DestinationOf(other_port), AddressOf("client"));
   EXPECT_EQ(PortOf(other_port, "udp", "dport"), 5000);
@@ -183,6 +175,31 @@ TEST_P(SourceNatTest, HairpinGoesByTheOutsideAddress) {
   EXPECT_EQ(back.sent[0].port, TestWorld::PortNamed("client"));
   EXPECT_EQ(SourceOf(back), Node());
   EXPECT_EQ(PortOf(back, "udp", "sport"), server);
+}
+
+// Both ends of a hairpin keep their own mappings.
+TEST_P(SourceNatTest, HairpinKeepsTheMappingOfWhoSends) {
+  const int server = Map("server", Outside(), 6000, 80);
+  const int client = Map("client", Outside(), 5000, 80);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(
+        world_.Receive("client", PacketTo("client", Node(), Udp(5000, server)))
+            .drop,
+        DropReason::kNone);
+    ASSERT_EQ(
+        world_.Receive("server", PacketTo("server", Node(), Udp(6000, client)))
+            .drop,
+        DropReason::kNone);
+    world_.AdvanceSeconds(200);
+  }
+  // Without its mapping a port would be the node's.
+  for (const auto& [pod, port] :
+       {std::pair("client", client), std::pair("server", server)}) {
+    const Received other =
+        world_.Receive("guarded", PacketTo("guarded", Node(), Udp(7000, port)));
+    ASSERT_EQ(other.sent.size(), 1u);
+    EXPECT_EQ(TestWorld::NameOf(other.sent[0].port), pod);
+  }
 }
 
 // T-14: RFC 7857 section 3.  Two hundred ports serve four hundred connections,
@@ -227,8 +244,8 @@ TEST_P(SourceNatTest, TcpConnectionWorksBothWays) {
       "client", PacketTo("client", Outside(), Tcp(1000, 80, "S")));
   EXPECT_EQ(SourceOf(syn), Node());
   const int port = PortOf(syn, "tcp", "sport");
-  const Received answer =
-      world_.Receive("uplink", From(Outside(), Node(), Tcp(80, port, "SA")));
+  const Received answer = world_.Receive(
+      "uplink", FromOutside(Outside(), Node(), Tcp(80, port, "SA")));
   ASSERT_EQ(answer.sent.size(), 1u);
   EXPECT_EQ(DestinationOf(answer), AddressOf("client"));
   EXPECT_EQ(PortOf(answer, "tcp", "dport"), 1000);
@@ -252,7 +269,7 @@ TEST_P(SourceNatTest, EchoHasAnIdentifierOfItsOwn) {
   const int id = PortOf(out, layer, "id");
   ExpectInRange(id);
   const Received back =
-      world_.Receive("uplink", From(Outside(), Node(), echo(reply, id)));
+      world_.Receive("uplink", FromOutside(Outside(), Node(), echo(reply, id)));
   ASSERT_EQ(back.sent.size(), 1u);
   EXPECT_EQ(DestinationOf(back), AddressOf("client"));
   EXPECT_EQ(PortOf(back, layer, "id"), 7);
@@ -309,7 +326,7 @@ TEST_P(SourceNatTest, PoolAddressWithoutMappingIsNobodys) {
   nat.addresses[is_ipv4() ? 0 : 1] = *IpAddress::Parse(pool);
   world_.Publish();
   for (const std::string& rest : {Udp(80, 20001), Tcp(80, 20001, "S")}) {
-    EXPECT_EQ(world_.Receive("uplink", From(Outside(), pool, rest)).drop,
+    EXPECT_EQ(world_.Receive("uplink", FromOutside(Outside(), pool, rest)).drop,
               DropReason::kNatNoMapping);
   }
 }
@@ -321,7 +338,7 @@ TEST_P(SourceNatTest, MappingEndsWithThePod) {
   ++world_.node().bindings[address].epoch;
   world_.Publish(std::vector<IpAddress>{address});
   const Received late =
-      world_.Receive("uplink", From(Outside(), Node(), Udp(4321, port)));
+      world_.Receive("uplink", FromOutside(Outside(), Node(), Udp(4321, port)));
   ASSERT_EQ(late.sent.size(), 1u);
   EXPECT_EQ(late.sent[0].port, TestWorld::PortNamed("host"));
   Map("client", Outside(), 5000, 80);  // it begins one of its own

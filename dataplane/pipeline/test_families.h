@@ -53,6 +53,26 @@ class FamilyTest : public testing::TestWithParam<IpFamily> {
     return PacketTo(from, AddressOf(to), rest);
   }
 
+  // A packet that comes in by the uplink.
+  std::string FromOutside(const std::string& source, const std::string& to,
+                          const std::string& rest) const {
+    return absl::StrCat(
+        "eth src=",
+        TestWorld::PeerMac(TestWorld::PortNamed("uplink")).ToString(),
+        is_ipv4() ? " / ip4 src=" : " / ip6 src=", source, " dst=", to, " ",
+        rest);
+  }
+  // Lets pods speak to the world as the node, from ports 20000 to 20999; takes
+  // effect with Publish().
+  void UseSourceNat() {
+    NatSettings& nat = world_.node().settings.nat;
+    nat.first_port = 20000;
+    nat.last_port = 20999;
+    nat.address_count = 2;
+    nat.addresses[0] = *IpAddress::Parse("192.168.0.1");
+    nat.addresses[1] = *IpAddress::Parse("fd01::1");
+  }
+
   TestWorld world_;
 };
 
