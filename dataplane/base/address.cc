@@ -81,31 +81,6 @@ std::string IpAddress::ToString() const {
   return text;
 }
 
-bool IpAddress::IsUnspecified() const {
-  const size_t count = WireByteCount();
-  const uint8_t* wire = WireBytes();
-  for (size_t i = 0; i < count; ++i) {
-    if (wire[i] != 0) return false;
-  }
-  return true;
-}
-
-bool IpAddress::IsLoopback() const {
-  if (IsIpv4()) return bytes[12] == 127;
-  IpAddress loopback;
-  loopback.bytes[15] = 1;
-  return *this == loopback;
-}
-
-bool IpAddress::IsMulticast() const {
-  return IsIpv4() ? (bytes[12] & 0xf0) == 0xe0 : bytes[0] == 0xff;
-}
-
-bool IpAddress::IsLinkLocal() const {
-  return IsIpv4() ? bytes[12] == 169 && bytes[13] == 254
-                  : bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
-}
-
 IpAddress LinkLocalFromMac(const MacAddress& mac) {
   IpAddress result;
   result.bytes = {0xfe,

@@ -41,8 +41,22 @@ struct MacAddress {
     }
     return true;
   }
-  friend constexpr auto operator<=>(const MacAddress&,
-                                    const MacAddress&) = default;
+  friend bool operator==(const MacAddress& a, const MacAddress& b) {
+    return a.Word() == b.Word();
+  }
+  friend auto operator<=>(const MacAddress& a, const MacAddress& b) {
+    return a.bytes <=> b.bytes;
+  }
+
+ private:
+  // The bytes in one word; no library call compares six bytes.
+  uint64_t Word() const {
+    uint32_t first;
+    uint16_t last;
+    std::memcpy(&first, bytes.data(), 4);
+    std::memcpy(&last, bytes.data() + 4, 2);
+    return uint64_t{last} << 32 | first;
+  }
 };
 static_assert(sizeof(MacAddress) == 6);
 
@@ -70,9 +84,14 @@ struct alignas(8) IpAddress {
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
   std::string ToString() const;
 
+  // Returns the bytes as two words, in memory order.
+  std::array<uint64_t, 2> Words() const {
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), bytes.data(), sizeof(words));
+    return words;
+  }
   bool IsIpv4() const {
-    uint64_t words[2];
-    std::memcpy(words, bytes.data(), 16);
+    const std::array<uint64_t, 2> words = Words();
     return words[0] == 0 &&
            (words[1] & 0xffffffffu) == 0xffff0000u;  // bytes 8..11: 00 00 ff ff
   }
@@ -90,12 +109,36 @@ struct alignas(8) IpAddress {
     return IsIpv4() ? bytes.data() + 12 : bytes.data();
   }
   size_t WireByteCount() const { return IsIpv4() ? 4 : 16; }
-  bool IsUnspecified() const;  // 0.0.0.0 or ::
-  bool IsLoopback() const;     // 127.0.0.0/8 or ::1
-  bool IsMulticast() const;    // 224.0.0.0/4 or ff00::/8
-  bool IsLinkLocal() const;    // 169.254.0.0/16 or fe80::/10
+  // 0.0.0.0 or ::
+  bool IsUnspecified() const {
+    const std::array<uint64_t, 2> words = Words();
+    return words[0] == 0 && (words[1] == 0 || words[1] == 0xffff0000u);
+  }
+  // 127.0.0.0/8 or ::1
+  bool IsLoopback() const {
+    const std::array<uint64_t, 2> words = Words();
+    return words[0] == 0 &&
+           (words[1] == uint64_t{1} << 56 ||
+            (words[1] & 0xffffffffffu) == (uint64_t{127} << 32 | 0xffff0000u));
+  }
+  // 224.0.0.0/4 or ff00::/8
+  bool IsMulticast() const {
+    return bytes[0] == 0xff || (IsIpv4() && (bytes[12] & 0xf0) == 0xe0);
+  }
+  // 169.254.0.0/16 or fe80::/10
+  bool IsLinkLocal() const {
+    return (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
+           (IsIpv4() && bytes[12] == 169 && bytes[13] == 254);
+  }
 
-  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    const std::array<uint64_t, 2> x = a.Words();
+    const std::array<uint64_t, 2> y = b.Words();
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+  }
+  friend auto operator<=>(const IpAddress& a, const IpAddress& b) {
+    return a.bytes <=> b.bytes;
+  }
   template <typename H>
   friend H AbslHashValue(H state, const IpAddress& address) {
     return H::combine(std::move(state), address.bytes);

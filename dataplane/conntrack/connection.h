@@ -132,14 +132,33 @@ struct ConnectionRecord {
     key.zone = zone;
     return key;
   }
+  // Whether Key(direction) == key.
+  bool Has(FlowDirection direction, const FlowKey& key) const {
+    const bool reply = direction == FlowDirection::kReply;
+    const std::array<uint64_t, 2> source =
+        (reply ? reply_source : original_source).Words();
+    const std::array<uint64_t, 2> destination =
+        (reply ? reply_destination : original_destination).Words();
+    const Be16 from = reply ? reply_source_port : original_source_port;
+    const Be16 to = reply ? reply_destination_port : original_destination_port;
+    const std::array<uint64_t, 5> words = key.Words();
+    const uint64_t rest = uint64_t{from.raw} | uint64_t{to.raw} << 16 |
+                          uint64_t{static_cast<uint8_t>(protocol)} << 32 |
+                          uint64_t{zone} << 48;
+    return ((source[0] ^ words[0]) | (source[1] ^ words[1]) |
+            (destination[0] ^ words[2]) | (destination[1] ^ words[3]) |
+            (rest ^ words[4])) == 0;
+  }
   // Returns the key that packets of `direction` leave with.
   FlowKey TranslatedKey(FlowDirection direction) const {
     return Key(Opposite(direction)).Reversed();
   }
   // Whether packets of this connection change address or port.
   bool IsTranslated() const {
-    return !(TranslatedKey(FlowDirection::kOriginal) ==
-             Key(FlowDirection::kOriginal));
+    return !(original_source == reply_destination &&
+             original_destination == reply_source &&
+             original_source_port == reply_destination_port &&
+             original_destination_port == reply_source_port);
   }
 };
 static_assert(sizeof(ConnectionRecord) == 120);
@@ -168,6 +187,21 @@ struct ConnectionView {
   uint16_t incarnation = 0;  // tells one use of the entry from the next
   uint64_t hash = 0;         // of the key looked up; also set when not found
   ConnectionRecord record;
+
+  bool found() const { return index != kNoConnection; }
+};
+
+// What of an entry decides about a packet that changes nothing in it: one line
+// of reading instead of the whole record.
+struct KnownFlow {
+  uint32_t index = kNoConnection;  // kNoConnection: not found, or being written
+  uint32_t generation = 0;         // of the judgement
+  FlowDirection direction = FlowDirection::kOriginal;  // of the key looked up
+  ConnectionState state = ConnectionState::kNone;
+  uint16_t incarnation = 0;
+  uint8_t flags = 0;                 // of ConnectionFlag
+  std::array<PortId, 2> out_port{};  // by FlowDirection
+  FlowKey leaving;  // the key that packets of `direction` leave with
 
   bool found() const { return index != kNoConnection; }
 };

@@ -14,6 +14,8 @@
 #ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_BUCKETS_H_
 #define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_BUCKETS_H_
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -78,16 +80,22 @@ class BucketGuard {
   bool held_ = false;
 };
 
-// Returns a word with the top bit set of each 16-bit lane that equals `tag`.
+// Returns a word with bit n set for each lane n whose tag is `tag`.
 template <typename Atomics>
-uint64_t MatchingLanes(const ConnectionBucket<Atomics>& bucket, uint32_t part,
-                       uint16_t tag) {
-  constexpr uint64_t kLow = 0x7fff7fff7fff7fff;
-  const uint64_t tags = part < 2 ? bucket.tags_0_7[part].LoadAcquire()
-                                 : bucket.tags_8_9.LoadAcquire();
-  const uint64_t different = tags ^ (tag * 0x0001000100010001u);
-  const uint64_t equal = ~(((different & kLow) + kLow) | different | kLow);
-  return part < 2 ? equal : equal & 0xffffffff;
+[[gnu::always_inline]] inline uint32_t MatchingLanes(
+    const ConnectionBucket<Atomics>& bucket, uint16_t tag) {
+  const uint64_t tags_0_3 = bucket.tags_0_7[0].LoadAcquire();
+  const uint64_t tags_4_7 = bucket.tags_0_7[1].LoadAcquire();
+  const uint32_t tags_8_9 = bucket.tags_8_9.LoadAcquire();
+  const __m128i tags = _mm_set_epi64x(static_cast<int64_t>(tags_4_7),
+                                      static_cast<int64_t>(tags_0_3));
+  const __m128i equal =
+      _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<int16_t>(tag)));
+  // Eight lanes of two bytes become eight of one, and one bit each.
+  const auto mask = static_cast<uint32_t>(
+      _mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+  return mask | uint32_t{static_cast<uint16_t>(tags_8_9) == tag} << 8 |
+         uint32_t{static_cast<uint16_t>(tags_8_9 >> 16) == tag} << 9;
 }
 
 // Returns a free lane in the emptier of the two buckets, other than `taken`.

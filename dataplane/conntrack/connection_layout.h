@@ -29,7 +29,7 @@ namespace vswitch {
 
 struct FlowHasher {
   HashSecret secret;
-  uint64_t operator()(const FlowKey& key) const {
+  [[gnu::always_inline]] uint64_t operator()(const FlowKey& key) const {
     return HashFlowKey(secret, key);
   }
 };

@@ -85,16 +85,23 @@ class ConnectionStore {
       Atomics::Prefetch(&arrays_.buckets[bucket]);
     }
   }
-  // Prefetches the entries whose tags match, and what goes with them.
-  void PrefetchEntries(uint64_t hash, bool is_tcp) const {
-    VisitCandidates(hash, [this, is_tcp](Slot slot) {
+  // Prefetches the entry whose tag matches, and what goes with it; returns its
+  // slot, packed, or kEmptySlot.  Should the tag lead to another entry as well,
+  // which is rare, that one is not prefetched.
+  uint32_t PrefetchEntry(uint64_t hash, bool is_tcp) const {
+    uint32_t found = kEmptySlot;
+    VisitCandidates(hash, [&](Slot slot) {
       const char* entry =
           reinterpret_cast<const char*>(&arrays_.entries[slot.index]);
       Atomics::Prefetch(entry);
       Atomics::Prefetch(entry + 64);
-      if (is_tcp) Atomics::Prefetch(&arrays_.windows[slot.index]);
-      return false;
+      Atomics::PrefetchForWrite(
+          &arrays_.halves[static_cast<uint32_t>(slot.direction)][slot.index]);
+      if (is_tcp) Atomics::PrefetchForWrite(&arrays_.windows[slot.index]);
+      found = slot.Pack();
+      return true;
     });
+    return found;
   }
 
   // Finds `key`; view.hash is its hash on return, found or not.
@@ -102,14 +109,20 @@ class ConnectionStore {
     view.index = kNoConnection;
     view.hash = hash;
     return VisitCandidates(hash, [&](Slot slot) {
-      if (!Read(slot.index, view) ||
-          !(view.record.Key(slot.direction) == key)) {
+      if (!Read(slot.index, view) || !view.record.Has(slot.direction, key)) {
         view.index = kNoConnection;
         return false;
       }
       view.direction = slot.direction;
       return true;
     });
+  }
+
+  // Finds `key` behind `slot`, which PrefetchEntry() returned, if nobody writes
+  // its entry.
+  void FindFlow(const FlowKey& key, uint32_t slot, KnownFlow& flow) const {
+    flow.index = kNoConnection;
+    if (slot != kEmptySlot) ReadFlow(Slot::Unpack(slot), key, flow);
   }
 
   // Copies entry `index` into `view` (all but hash and direction).  Returns
@@ -310,6 +323,28 @@ class ConnectionStore {
     half.last_seen_s.StoreRelaxed(now_s);
     return true;
   }
+  // Counts `bytes` in a packet of `flow`.  Returns false, counting nothing, if
+  // the entry is another connection's by now.
+  bool CountFlow(const KnownFlow& flow, uint32_t bytes, uint32_t now_s) {
+    const EntryState state = State(flow.index);
+    if (state.life != EntryLife::kLive ||
+        state.incarnation != flow.incarnation) {
+      return false;
+    }
+    Half& half =
+        arrays_.halves[static_cast<uint32_t>(flow.direction)][flow.index];
+    half.packets.AddSingleWriter(1);
+    half.bytes.AddSingleWriter(bytes);
+    if (half.last_seen_s.LoadRelaxed() != now_s) {
+      half.last_seen_s.StoreRelaxed(now_s);
+    }
+    return true;
+  }
+  // Whether a packet of `flow` was counted in this second.
+  bool IsSeen(const KnownFlow& flow, uint32_t now_s) const {
+    return arrays_.halves[static_cast<uint32_t>(flow.direction)][flow.index]
+               .last_seen_s.LoadRelaxed() == now_s;
+  }
   DirectionCounts Counts(uint32_t index, FlowDirection direction) const {
     const Half& half = arrays_.halves[static_cast<uint32_t>(direction)][index];
     return {half.packets.LoadRelaxed(), half.bytes.LoadRelaxed(),
@@ -322,6 +357,74 @@ class ConnectionStore {
   }
 
  private:
+  // The words of a ConnectionRecord that ReadFlow() looks at.
+  enum Word : uint32_t {
+    kOriginalSource = offsetof(ConnectionRecord, original_source) / 8,
+    kReplySource = offsetof(ConnectionRecord, reply_source) / 8,
+    kPorts = offsetof(ConnectionRecord, original_source_port) / 8,
+    kProtocol = offsetof(ConnectionRecord, protocol) / 8,
+    kGeneration = (offsetof(ConnectionRecord, judgement) +
+                   offsetof(Judgement, generation)) /
+                  8,
+    kOutPorts = (offsetof(ConnectionRecord, judgement) +
+                 offsetof(Judgement, out_port)) /
+                8,
+  };
+  static_assert(kPorts == 8 && kProtocol == 9 && kReplySource == 4);
+  static_assert((offsetof(ConnectionRecord, judgement) +
+                 offsetof(Judgement, generation)) %
+                    8 ==
+                4);
+  static_assert((offsetof(ConnectionRecord, judgement) +
+                 offsetof(Judgement, out_port)) %
+                    8 ==
+                4);
+
+  // Fills `flow` if `slot` leads to `key`; returns whether it does.
+  bool ReadFlow(Slot slot, const FlowKey& key, KnownFlow& flow) const {
+    const Entry& entry = arrays_.entries[slot.index];
+    const uint32_t version = entry.version.LoadAcquire();
+    const EntryState state = EntryState::Unpack(entry.state.LoadAcquire());
+    const bool reply = slot.direction == FlowDirection::kReply;
+    const auto& came = entry.words;
+    const uint32_t own = reply ? kReplySource : kOriginalSource;
+    const uint32_t other = reply ? kOriginalSource : kReplySource;
+    const uint64_t ports = came[kPorts].LoadAcquire();
+    const uint64_t protocol = came[kProtocol].LoadAcquire();
+    // As in FlowKey: two ports, protocol, a zero byte, zone.
+    const uint64_t rest = ((protocol & 0xff) | (protocol & 0xffff0000)) << 32;
+    const std::array<uint64_t, 5> wanted = key.Words();
+    const uint64_t different =
+        (came[own].LoadAcquire() ^ wanted[0]) |
+        (came[own + 1].LoadAcquire() ^ wanted[1]) |
+        (came[own + 2].LoadAcquire() ^ wanted[2]) |
+        (came[own + 3].LoadAcquire() ^ wanted[3]) |
+        (((ports >> (reply ? 32 : 0) & 0xffffffff) | rest) ^ wanted[4]);
+    // What leaves has the other direction's key reversed.
+    const auto back = static_cast<uint32_t>(ports >> (reply ? 0 : 32));
+    const std::array<uint64_t, 5> leaving = {
+        came[other + 2].LoadAcquire(), came[other + 3].LoadAcquire(),
+        came[other].LoadAcquire(), came[other + 1].LoadAcquire(),
+        std::rotl(back, 16) | rest};
+    const uint64_t generation = came[kGeneration].LoadAcquire();
+    const uint64_t out_ports = came[kOutPorts].LoadAcquire();
+    if (different != 0 || state.life != EntryLife::kLive ||
+        (version & 1) != 0 || entry.version.LoadRelaxed() != version) {
+      return false;
+    }
+    flow.index = slot.index;
+    flow.generation = static_cast<uint32_t>(generation >> 32);
+    flow.direction = slot.direction;
+    flow.state = state.state;
+    flow.incarnation = state.incarnation;
+    flow.flags = static_cast<uint8_t>(protocol >> 8);
+    flow.out_port = {PortId{static_cast<uint16_t>(out_ports >> 32)},
+                     PortId{static_cast<uint16_t>(out_ports >> 48)}};
+    std::memcpy(static_cast<void*>(&flow.leaving), leaving.data(),
+                sizeof(flow.leaving));
+    return true;
+  }
+
   // A byte of the record that never changes while the entry lives.
   uint8_t ReadByte(uint32_t index, size_t offset) const {
     return static_cast<uint8_t>(
@@ -341,13 +444,11 @@ class ConnectionStore {
     for (uint32_t i = 0; i < 2; ++i) {
       if (i == 1 && places.buckets[1] == places.buckets[0]) break;
       const Bucket& bucket = arrays_.buckets[places.buckets[i]];
-      for (uint32_t part = 0; part < 3; ++part) {
-        uint64_t lanes = MatchingLanes(bucket, part, places.tag);
-        for (; lanes != 0; lanes &= lanes - 1) {
-          const uint32_t lane = part * 4 + std::countr_zero(lanes) / 16;
-          const Slot slot = Slot::Unpack(bucket.slots[lane].LoadAcquire());
-          if (slot.index < arrays_.capacity && visit(slot)) return true;
-        }
+      uint32_t lanes = MatchingLanes(bucket, places.tag);
+      for (; lanes != 0; lanes &= lanes - 1) {
+        const auto lane = static_cast<uint32_t>(std::countr_zero(lanes));
+        const Slot slot = Slot::Unpack(bucket.slots[lane].LoadAcquire());
+        if (slot.index < arrays_.capacity && visit(slot)) return true;
       }
     }
     return false;
@@ -357,14 +458,12 @@ class ConnectionStore {
   bool FindHeld(const BucketPlaces& places, const FlowKey& key) const {
     for (uint32_t number : places.buckets) {
       const Bucket& bucket = arrays_.buckets[number];
-      for (uint32_t part = 0; part < 3; ++part) {
-        uint64_t lanes = MatchingLanes(bucket, part, places.tag);
-        for (; lanes != 0; lanes &= lanes - 1) {
-          const uint32_t lane = part * 4 + std::countr_zero(lanes) / 16;
-          const Slot slot = Slot::Unpack(bucket.slots[lane].LoadRelaxed());
-          if (slot.index >= arrays_.capacity) continue;
-          if (LoadRecord(slot.index).Key(slot.direction) == key) return true;
-        }
+      uint32_t lanes = MatchingLanes(bucket, places.tag);
+      for (; lanes != 0; lanes &= lanes - 1) {
+        const auto lane = static_cast<uint32_t>(std::countr_zero(lanes));
+        const Slot slot = Slot::Unpack(bucket.slots[lane].LoadRelaxed());
+        if (slot.index >= arrays_.capacity) continue;
+        if (LoadRecord(slot.index).Has(slot.direction, key)) return true;
       }
     }
     return false;

@@ -158,11 +158,59 @@ void ConnectionTable::LookupBurst(std::span<const FlowKey* const> keys,
     store.PrefetchBuckets(views[i].hash);
   }
   for (size_t i = 0; i < count; ++i) {
-    store.PrefetchEntries(views[i].hash, keys[i]->protocol == IpProtocol::kTcp);
+    store.PrefetchEntry(views[i].hash, keys[i]->protocol == IpProtocol::kTcp);
   }
   for (size_t i = 0; i < count; ++i) {
     store.Find(*keys[i], views[i].hash, views[i]);
   }
+}
+
+void ConnectionTable::FindFlows(std::span<const FlowKey> keys,
+                                std::span<KnownFlow> flows) const {
+  const SharedConnectionStore& store = layout_->store;
+  std::array<uint64_t, kBurstPackets> hashes;
+  const size_t count = std::min({keys.size(), flows.size(), hashes.size()});
+  for (size_t i = 0; i < count; ++i) {
+    hashes[i] = store.Hash(keys[i]);
+    store.PrefetchBuckets(hashes[i]);
+  }
+  std::array<uint32_t, kBurstPackets> slots;
+  for (size_t i = 0; i < count; ++i) {
+    slots[i] =
+        store.PrefetchEntry(hashes[i], keys[i].protocol == IpProtocol::kTcp);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    store.FindFlow(keys[i], slots[i], flows[i]);
+  }
+}
+
+bool ConnectionTable::PassFlow(const KnownFlow& flow, const TcpSegment& segment,
+                               bool is_tcp, uint32_t bytes, uint64_t now_ns) {
+  SharedConnectionStore& store = layout_->store;
+  const uint32_t now_s = ToSeconds(now_ns);
+  // Once a second its mapping is to be kept, too.
+  constexpr uint8_t kKept = kKeptByOriginal | kKeptByReply;
+  if ((flow.flags & kKept) != 0 && !store.IsSeen(flow, now_s)) return false;
+  if (!is_tcp) {
+    return (flow.direction == FlowDirection::kOriginal ||
+            flow.state == ConnectionState::kReplied) &&
+           store.CountFlow(flow, bytes, now_s);
+  }
+  if (flow.state != ConnectionState::kEstablished) return false;
+  const FlowDirection other = Opposite(flow.direction);
+  const TcpWindow own = store.windows().Load(flow.index, flow.direction, true);
+  const TcpWindow peer = store.windows().Load(flow.index, other, false);
+  TcpWindow own_after = own;
+  TcpWindow peer_after = peer;
+  const TcpTrack track =
+      TrackTcp(flow.direction, segment, flow.state, own_after, peer_after);
+  if (track.action != TrackAction::kPass || track.next != flow.state ||
+      !store.CountFlow(flow, bytes, now_s)) {
+    return false;
+  }
+  store.windows().Store(flow.index, flow.direction, own, own_after);
+  store.windows().Store(flow.index, other, peer, peer_after);
+  return true;
 }
 
 ConnectionView ConnectionTable::Lookup(const FlowKey& key) const {

@@ -186,7 +186,7 @@ struct RevisionTest : SwitchSuite<RevisionTest<Atomics>, Atomics, 1> {
   static bool IsAllowed(Generation current) { return current < 2; }
 
   static constexpr Generation kLastGeneration = 2;
-  RevisionSlot<Atomics> revision_slots[2];
+  RevisionSlot<Atomics> revision_slots[3];
   Generation judged = 0;  // worker only
   bool verdict = IsAllowed(0);
 

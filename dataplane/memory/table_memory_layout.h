@@ -61,7 +61,7 @@ inline constexpr uint64_t kTableMemoryLayout = LayoutHash(
     {2, sizeof(TableMemoryHeader), offsetof(TableMemoryHeader, generation),
      offsetof(TableMemoryHeader, roots), sizeof(RootSlot), kRootBlobCount,
      kRootSlotCount, sizeof(IdentitySlot<StdAtomics>),
-     sizeof(IdentityTags<StdAtomics>), kRevisionSlotCount, sizeof(TableRings),
+     sizeof(IdentityTags<StdAtomics>), kRevisionNumberCount, sizeof(TableRings),
      sizeof(Command), kCommandRingEntries, kEventWriterCount});
 
 // Checks the header and every area of `bytes`; returns a copy of where they

@@ -35,7 +35,7 @@ absl::StatusOr<TableMemoryGeometry> CheckTableMemory(
        groups * kSlotsPerIdentityGroup * sizeof(IdentitySlot<StdAtomics>),
        "table memory: identity slots"},
       {geometry.revisions, 64,
-       uint64_t{kRevisionSlotCount} * sizeof(RevisionSlot<StdAtomics>),
+       uint64_t{kRevisionNumberCount} * sizeof(RevisionSlot<StdAtomics>),
        "table memory: revisions"},
       {geometry.rings, 64, sizeof(TableRings), "table memory: rings"},
       {geometry.heap, 64, geometry.heap.bytes, "table memory: heap"},

@@ -38,7 +38,7 @@ void LayOut(const TableMemoryOptions& options, TableMemoryHeader& header) {
       areas.Allocate(groups * sizeof(IdentityTags<StdAtomics>));
   geometry.identity_slots = areas.Allocate(groups * kSlotsPerIdentityGroup *
                                            sizeof(IdentitySlot<StdAtomics>));
-  geometry.revisions = areas.Allocate(uint64_t{kRevisionSlotCount} *
+  geometry.revisions = areas.Allocate(uint64_t{kRevisionNumberCount} *
                                       sizeof(RevisionSlot<StdAtomics>));
   geometry.rings = areas.Allocate(sizeof(TableRings));
   geometry.heap = areas.Allocate(options.heap_bytes);

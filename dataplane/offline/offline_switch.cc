@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
   result->identities_ = IdentityTable(identities, table_secret);
 
   memory.revisions =
-      ZeroedMemory(kRevisionSlotCount * sizeof(RevisionSlot<StdAtomics>));
+      ZeroedMemory(kRevisionNumberCount * sizeof(RevisionSlot<StdAtomics>));
   auto* revisions = reinterpret_cast<RevisionSlot<StdAtomics>*>(
       memory.revisions.bytes().data());
   result->revision_writer_ =
@@ -69,6 +69,7 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
       .counters = result->counters_,
       .events = &result->events_,
       .drop_records_per_second = options.drop_records_per_second,
+      .takes_short_way = options.takes_short_way,
       .pool = &pool,
       .transmitter = &transmitter});
   return result;

@@ -46,6 +46,7 @@ struct OfflineOptions {
   uint64_t seed = 1;               // of the hash secrets
   // See PipelineEnvironment.
   uint32_t drop_records_per_second = kDropRecordsPerSecond;
+  bool takes_short_way = true;
 };
 
 class OfflineSwitch {

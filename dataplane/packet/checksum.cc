@@ -45,38 +45,10 @@ uint32_t Crc32c(uint32_t crc, const uint8_t* data, uint32_t bytes) {
 
 }  // namespace
 
-ChecksumSum SumBytes(const void* data, size_t bytes) {
-  // RFC 1071 2(C): words of 32 bits may be added as well, the fold is the same.
-  const auto* at = static_cast<const uint8_t*>(data);
-  ChecksumSum sum = 0;
-  for (; bytes >= 4; at += 4, bytes -= 4) {
-    uint32_t word;
-    std::memcpy(&word, at, 4);
-    sum += word;
-  }
-  if (bytes >= 2) {
-    uint16_t word;
-    std::memcpy(&word, at, 2);
-    sum += word;
-    at += 2;
-    bytes -= 2;
-  }
-  if (bytes > 0) sum += *at;
-  return sum;
-}
-
-ChecksumSum PseudoHeaderSum(const IpAddress& source,
-                            const IpAddress& destination, IpProtocol protocol,
-                            uint32_t l4_bytes) {
-  // Both families' pseudo-headers have the same words but for the size of the
-  // addresses: the length never exceeds 16 bits, and zeros add nothing.
-  return SumBytes(source.WireBytes(), source.WireByteCount()) +
-         SumBytes(destination.WireBytes(), destination.WireByteCount()) +
-         Be32::FromHost(static_cast<uint32_t>(protocol)).raw +
-         Be32::FromHost(l4_bytes).raw;
-}
-
 ChecksumSum PacketSum(const rte_mbuf& packet, uint32_t offset, uint32_t bytes) {
+  if (offset + bytes <= FirstSegmentBytes(packet)) {
+    return SumBytes(Data(packet) + offset, bytes);
+  }
   ChecksumSum sum = 0;
   bool odd = false;
   VisitRange(packet, offset, bytes, [&](const uint8_t* data, uint32_t part) {

@@ -68,6 +68,9 @@ struct PacketMeta {
   FlowKey key;
 
   // --- filled by later stages ---
+  // Whether its port's peer may send from its source address is not known yet;
+  // an established connection knows (guard.cc, connections.cc).
+  bool source_unchecked = false;
   DropReason drop = DropReason::kNone;
   PortId out_port = kNoPort;
   MacAddress next_hop_mac;

@@ -36,6 +36,14 @@ struct Burst {
   std::array<uint8_t, kBurstPackets> survivors;  // slots, in order of arrival
   uint32_t survivor_count = 0;
 
+  // By slot: stage established has done everything with it but transmit it.
+  // Holds where done_count > 0; such a packet has only its meta's out_port.
+  std::array<bool, kBurstPackets> is_done;
+  uint32_t done_count = 0;
+  uint32_t packet_count = 0;  // that came in
+
+  std::array<KnownFlow, kBurstPackets> flows;  // stage established's own
+
   // --- by slot, from stage connections on ---
   std::array<FlowKey, kBurstPackets> keys;  // of the connection (flow_keys.h)
   std::array<bool, kBurstPackets> judged;   // has a verdict of its generation
@@ -53,7 +61,7 @@ struct Burst {
     port = forwarding_state.port(in);
     in_port = in;
     now_ns = now;
-    survivor_count = static_cast<uint32_t>(received.size());
+    packet_count = survivor_count = static_cast<uint32_t>(received.size());
     for (uint32_t slot = 0; slot < survivor_count; ++slot) {
       packets[slot] = received[slot];
       survivors[slot] = static_cast<uint8_t>(slot);

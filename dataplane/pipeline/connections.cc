@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/pipeline/icmp_error.h"
 #include "dataplane/pipeline/related.h"
 #include "dataplane/pipeline/stages.h"
@@ -21,15 +22,12 @@ namespace vswitch {
 namespace {
 
 // RFC 1812 5.3.1 and RFC 8200 3: what would leave with 0 goes no further.  It
-// is checked before the connection, so that such a packet neither makes nor
-// keeps one.
-void CheckTtl(PipelineContext& context, Burst& burst) {
-  burst.KeepIf([&](uint32_t slot) {
-    if (burst.metas[slot].ttl > 1) return true;
-    SendIcmpError(context, burst, slot, IcmpError::kTimeExceeded);
-    context.Drop(burst, slot, DropReason::kTtl);
-    return false;
-  });
+// is checked before the connection takes the packet into account, so that such
+// a packet neither makes nor keeps one.
+bool HasTimeLeft(PipelineContext& context, Burst& burst, uint32_t slot) {
+  if (burst.metas[slot].ttl > 1) return true;
+  SendIcmpError(context, burst, slot, IcmpError::kTimeExceeded);
+  return false;
 }
 
 // Sets the key of each packet's connection; an ICMP error's is that of the
@@ -37,6 +35,10 @@ void CheckTtl(PipelineContext& context, Burst& burst) {
 void FindKeys(PipelineContext& context, Burst& burst) {
   burst.KeepIf([&](uint32_t slot) {
     const PacketMeta& meta = burst.metas[slot];
+    if (!meta.source_unchecked && !HasTimeLeft(context, burst, slot)) {
+      context.Drop(burst, slot, DropReason::kTtl);
+      return false;
+    }
     burst.judged[slot] = false;
     if (meta.icmp != IcmpKind::kError) {
       burst.keys[slot] = ConnectionKey(meta);
@@ -63,6 +65,19 @@ void LookUp(PipelineContext& context, Burst& burst) {
   }
   context.environment.connections->LookupBurst({keys.data(), count},
                                                {burst.views.data(), count});
+}
+
+// Whether the connection's packets of the view's direction come in by the
+// burst's port: then its source was checked when the connection was judged.
+bool ComesThisWay(const Burst& burst, const ConnectionView& view) {
+  const auto back = static_cast<uint8_t>(Opposite(view.direction));
+  return view.record.judgement.out_port[back] == burst.in_port;
+}
+
+bool IsSourceAllowed(const PipelineContext& context, const Burst& burst,
+                     const IpAddress& source) {
+  const HostLookup hosts(*burst.state, *context.environment.identities);
+  return hosts.MaySendFrom(*burst.port, burst.in_port, source);
 }
 
 // Whether the packet opens a new connection on the ports of one that is over.
@@ -106,6 +121,17 @@ DropReason Handle(PipelineContext& context, Burst& burst, uint32_t slot) {
   ConnectionView& view = burst.View(slot);
   const PacketMeta& meta = burst.metas[slot];
   burst.metas[slot].flow_hash = view.hash;
+  const bool is_current =
+      view.found() &&
+      IsVerdictCurrent(*burst.state, *context.environment.revisions,
+                       view.record);
+  if (meta.source_unchecked) {
+    if (!(is_current && ComesThisWay(burst, view)) &&
+        !IsSourceAllowed(context, burst, meta.key.source)) {
+      return DropReason::kSpoofIpSrc;
+    }
+    if (!HasTimeLeft(context, burst, slot)) return DropReason::kTtl;
+  }
   if (!view.found()) {
     return meta.icmp == IcmpKind::kError ? DropReason::kIcmpNoFlow
                                          : DropReason::kNone;
@@ -115,17 +141,14 @@ DropReason Handle(PipelineContext& context, Burst& burst, uint32_t slot) {
     return DropReason::kNone;
   }
   burst.metas[slot].connection = view.index;
-  if (!IsVerdictCurrent(*burst.state, *context.environment.revisions,
-                        view.record)) {
-    return DropReason::kNone;
-  }
+  if (!is_current) return DropReason::kNone;
+  ConfirmVerdict(context, burst, view);
   return Settle(context, burst, slot);
 }
 
 }  // namespace
 
 void RunConnections(PipelineContext& context, Burst& burst) {
-  CheckTtl(context, burst);
   FindKeys(context, burst);
   if (burst.survivor_count == 0) return;
   LookUp(context, burst);

@@ -33,11 +33,6 @@ void FillEvent(const PipelineContext& context, const Burst& burst,
 
 }  // namespace
 
-void PipelineContext::Forward(Burst& burst, uint32_t slot, PortId out) {
-  counters(burst.in_port).forwarded_in.Add(1);
-  Queue(burst.packets[slot], out);
-}
-
 void PipelineContext::Drop(Burst& burst, uint32_t slot, DropReason reason) {
   counters(burst.in_port).drops[ToIndex(reason)].Add(1);
   burst.metas[slot].drop = reason;

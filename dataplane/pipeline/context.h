@@ -7,7 +7,7 @@
 //   context.Send(port, *packet);                  // leaves in transmit
 //   context.Drop(burst, slot, DropReason::kTtl);  // counted, freed at the end
 //
-// A packet ends in exactly one call: Forward() or Drop(), or, when the switch
+// A packet ends in exactly one call: Queue() or Drop(), or, when the switch
 // takes it for itself, Consume() or AnswerInPlace().  Worker thread only.
 
 #ifndef VSWITCH_DATAPLANE_PIPELINE_CONTEXT_H_
@@ -32,9 +32,6 @@ namespace vswitch {
 struct PipelineContext {
   explicit PipelineContext(const PipelineEnvironment& pipeline_environment)
       : environment(pipeline_environment) {}
-
-  // Counts the packet as forwarded and queues it for `out`.
-  void Forward(Burst& burst, uint32_t slot, PortId out);
 
   // Counts the packet as dropped for `reason`, which is not of stage kTransmit,
   // and gives it back to the pool at the end of the burst.  A sample of drops

@@ -52,6 +52,9 @@ struct PipelineEnvironment {
   EventProducer* events = nullptr;  // nullptr: nobody wants drop records
   // At most so many of them a second, and as many of shadow denials.
   uint32_t drop_records_per_second = kDropRecordsPerSecond;
+  // Whether ordinary packets of known connections are done with in stage
+  // established; the outcome is the same without.
+  bool takes_short_way = true;
   PacketPool* pool = nullptr;
   Transmitter* transmitter = nullptr;
 };

@@ -32,7 +32,8 @@ class Guard {
         hosts_(*burst.state, *context.environment.identities),
         is_pod_(burst.port->kind == PortKind::kPod) {}
 
-  DropReason Check(const rte_mbuf& packet, const PacketMeta& meta) const {
+  // Notes in `meta` what is left to be checked.
+  DropReason Check(const rte_mbuf& packet, PacketMeta& meta) const {
     const auto& ethernet = *HeaderAt<EthernetHeader>(packet, 0);
     DropReason reason = CheckEthernet(ethernet);
     if (reason != DropReason::kNone) return reason;
@@ -75,12 +76,18 @@ class Guard {
 
   // Whether the port's peer may send from `address`.
   bool IsOwn(const IpAddress& address) const {
-    if (is_pod_) return IsAddressOfPort(port_, address);
-    // The node and the network outside have many addresses; but not those of
-    // the gateway or of an endpoint behind another port.
-    if (hosts_.IsGateway(address)) return false;
-    const EndpointRecord* owner = hosts_.EndpointOf(address);
-    return owner == nullptr || owner->port == burst_.in_port;
+    return hosts_.MaySendFrom(port_, burst_.in_port, address);
+  }
+
+  // Whether the source of a packet is looked up only once it is known to be of
+  // no connection: nothing before that answers it or remembers it.
+  bool IsCheckedLater(const PacketMeta& meta) const {
+    return !is_pod_ && meta.icmp == IcmpKind::kNotIcmp &&
+           meta.fragment == FragmentKind::kWhole &&
+           !IsGroup(meta.key.destination) &&
+           !hosts_.IsGateway(meta.key.destination) &&
+           !meta.key.source.IsLinkLocal() &&
+           !meta.key.destination.IsLinkLocal();
   }
 
   // RFC 5227 2.1.1: the sender of a probe has no address yet.
@@ -119,12 +126,14 @@ class Guard {
 
   // The source is checked before the destination, and an address that is
   // nobody's is called so, rather than foreign.
-  DropReason CheckIpAddresses(const PacketMeta& meta) const {
+  DropReason CheckIpAddresses(PacketMeta& meta) const {
     const DropReason martian = CheckAddresses(meta);
     if (martian == DropReason::kMartianSrc) return martian;
     // A host without an address: CheckAddresses() let pass what may be.
     const IpAddress& source = meta.key.source;
-    if (!source.IsUnspecified() && !IsOwn(source)) {
+    meta.source_unchecked =
+        martian == DropReason::kNone && IsCheckedLater(meta);
+    if (!meta.source_unchecked && !source.IsUnspecified() && !IsOwn(source)) {
       return DropReason::kSpoofIpSrc;
     }
     if (martian != DropReason::kNone) return martian;

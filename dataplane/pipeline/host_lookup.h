@@ -43,6 +43,17 @@ class HostLookup {
            !address.IsUnspecified();
   }
 
+  // Whether the peer of `port`, which is port `id`, may send from `address`.  The
+  // node and the network outside have many addresses; but not those of the
+  // gateway or of an endpoint behind another port.
+  bool MaySendFrom(const PortRecord& port, PortId id,
+                   const IpAddress& address) const {
+    if (port.kind == PortKind::kPod) return IsAddressOfPort(port, address);
+    if (IsGateway(address)) return false;
+    const EndpointRecord* owner = EndpointOf(address);
+    return owner == nullptr || owner->port == id;
+  }
+
   // Returns what `address` is bound to; identity kIdentityUnknown and
   // kNoEndpoint when it is bound to nothing.
   HostBinding BindingOf(const IpAddress& address) const;

@@ -21,6 +21,10 @@ namespace vswitch {
 struct PipelineContext;
 struct Burst;
 
+// Takes the ordinary packets of known connections through at once, and leaves
+// all others to the stages behind.
+void RunEstablished(PipelineContext& context, Burst& burst);
+
 // Reads the headers of each packet into its PacketMeta.
 void RunParse(PipelineContext& context, Burst& burst);
 
@@ -51,7 +55,8 @@ struct Stage {
   void (*run)(PipelineContext& context, Burst& burst);
 };
 
-inline constexpr std::array<Stage, 8> kStages = {{
+inline constexpr std::array<Stage, 9> kStages = {{
+    {"established", RunEstablished},
     {"parse", RunParse},
     {"guard", RunGuard},
     {"local", RunLocal},

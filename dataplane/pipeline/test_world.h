@@ -76,7 +76,8 @@ struct Received {
 
 class TestWorld {
  public:
-  TestWorld();
+  // `takes_short_way`: as PipelineEnvironment has it.
+  explicit TestWorld(bool takes_short_way = true);
   ~TestWorld();
 
   TestWorld(const TestWorld&) = delete;

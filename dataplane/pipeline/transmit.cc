@@ -8,10 +8,24 @@
 namespace vswitch {
 
 void RunTransmit(PipelineContext& context, Burst& burst) {
-  burst.KeepIf([&](uint32_t slot) {
-    context.Forward(burst, slot, burst.metas[slot].out_port);
-    return false;
-  });
+  const auto queue = [&](uint32_t slot) {
+    context.Queue(burst.packets[slot], burst.metas[slot].out_port);
+  };
+  if (burst.done_count == 0) {
+    for (uint8_t slot : burst.Survivors()) queue(slot);
+  } else {
+    // In order of arrival: those that took the short way among the others.
+    uint32_t next = 0;
+    for (uint32_t slot = 0; slot < burst.packet_count; ++slot) {
+      const bool survives =
+          next < burst.survivor_count && burst.survivors[next] == slot;
+      if (survives) ++next;
+      if (survives || burst.is_done[slot]) queue(slot);
+    }
+  }
+  context.counters(burst.in_port)
+      .forwarded_in.Add(burst.survivor_count + burst.done_count);
+  burst.survivor_count = 0;
   context.Flush();
 }
 

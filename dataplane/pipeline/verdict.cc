@@ -14,6 +14,21 @@ bool IsBefore(uint32_t generation, uint64_t limit) {
   return static_cast<int32_t>(static_cast<uint32_t>(limit) - generation) > 0;
 }
 
+// Whether a change since the entry was judged is about one of its addresses.
+bool HasChangedEnd(const RevisionTable& revisions,
+                   const ConnectionRecord& record) {
+  const uint32_t judged = record.judgement.generation;
+  if (revisions.IsStale(record.original_source, record.original_destination,
+                        judged)) {
+    return true;
+  }
+  // Behind a translation the ends have other addresses as well.
+  return (record.reply_source != record.original_destination ||
+          record.reply_destination != record.original_source) &&
+         revisions.IsStale(record.reply_source, record.reply_destination,
+                           judged);
+}
+
 // Whether packets of the view's direction keep a mapping of source NAT.
 bool KeepsMapping(const ConnectionView& view) {
   const uint8_t flag = view.direction == FlowDirection::kOriginal
@@ -29,21 +44,22 @@ bool IsVerdictCurrent(const ForwardingState& state,
                       const ConnectionRecord& record) {
   const uint32_t judged = record.judgement.generation;
   if (IsBefore(judged, state.settings().judge_again_before) ||
-      revisions.IsStale(record.original_source, record.original_destination,
-                        judged)) {
-    return false;
-  }
-  // Behind a translation the ends have other addresses as well.
-  if ((record.reply_source != record.original_destination ||
-       record.reply_destination != record.original_source) &&
-      revisions.IsStale(record.reply_source, record.reply_destination,
-                        judged)) {
+      (revisions.IsAnyNewer(judged) && HasChangedEnd(revisions, record))) {
     return false;
   }
   // A port that is gone without a mark on its addresses.
   const auto& out_port = record.judgement.out_port;
   return IsDenied(record.judgement) || (state.port(out_port[0]) != nullptr &&
                                         state.port(out_port[1]) != nullptr);
+}
+
+void ConfirmVerdict(PipelineContext& context, const Burst& burst,
+                    ConnectionView& view) {
+  Judgement judgement = view.record.judgement;
+  if (!context.environment.revisions->IsAnyNewer(judgement.generation)) return;
+  judgement.generation = static_cast<uint32_t>(burst.state->generation());
+  // If another worker is at the entry, the next packet tries again.
+  static_cast<void>(context.environment.connections->Refresh(view, judgement));
 }
 
 void TakeJudgement(const Judgement& judgement, FlowDirection direction,

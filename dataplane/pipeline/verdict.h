@@ -34,6 +34,11 @@ bool IsVerdictCurrent(const ForwardingState& state,
                       const RevisionTable& revisions,
                       const ConnectionRecord& record);
 
+// Notes in the entry that its verdict, which is current, holds in the burst's
+// generation too, so that the next packet need not look at the addresses again.
+void ConfirmVerdict(PipelineContext& context, const Burst& burst,
+                    ConnectionView& view);
+
 // Whether the verdict of the entry is "dropped".
 inline bool IsDenied(const Judgement& judgement) {
   return judgement.out_port[0] == kNoPort && judgement.out_port[1] == kNoPort;

@@ -94,6 +94,10 @@ struct StdAtomics {
   static void Pause() { __builtin_ia32_pause(); }
   // Starts to load the cache line at `address`.
   static void Prefetch(const void* address) { __builtin_prefetch(address); }
+  // The same of a line that is going to be written.
+  static void PrefetchForWrite(const void* address) {
+    __builtin_prefetch(address, 1);
+  }
 };
 
 static_assert(sizeof(StdAtomics::Atomic<uint64_t>) == 8 &&

@@ -15,6 +15,7 @@
 #ifndef VSWITCH_DATAPLANE_TABLES_HASH_H_
 #define VSWITCH_DATAPLANE_TABLES_HASH_H_
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -30,8 +31,8 @@ struct HashSecret {
 
 // Returns the SipHash-1-3 of `word_count` 64-bit words.
 template <uint32_t word_count>
-inline uint64_t SipHash13(const HashSecret& secret,
-                          const uint64_t (&words)[word_count]) {
+[[gnu::always_inline]] inline uint64_t SipHash13(
+    const HashSecret& secret, const uint64_t (&words)[word_count]) {
   uint64_t v0 = secret.words[0] ^ 0x736f6d6570736575u;
   uint64_t v1 = secret.words[1] ^ 0x646f72616e646f6du;
   uint64_t v2 = secret.words[0] ^ 0x6c7967656e657261u;
@@ -64,10 +65,17 @@ inline uint64_t SipHash13(const HashSecret& secret,
   return v0 ^ v1 ^ v2 ^ v3;
 }
 
-inline uint64_t HashFlowKey(const HashSecret& secret, const FlowKey& key) {
-  uint64_t words[5];
-  static_assert(sizeof(words) == sizeof(FlowKey));
-  std::memcpy(words, &key, sizeof(words));
+// An IPv4 key is hashed as the 16 bytes that differ between such keys; the word
+// of the length keeps them apart from IPv6 keys.
+[[gnu::always_inline]] inline uint64_t HashFlowKey(const HashSecret& secret,
+                                                   const FlowKey& key) {
+  const std::array<uint64_t, 5> all = key.Words();
+  if (key.source.IsIpv4() && key.destination.IsIpv4()) {
+    const uint64_t words[2] = {
+        (all[1] >> 32) | (all[3] & ~uint64_t{0xffffffff}), all[4]};
+    return SipHash13(secret, words);
+  }
+  const uint64_t words[5] = {all[0], all[1], all[2], all[3], all[4]};
   return SipHash13(secret, words);
 }
 

@@ -137,6 +137,7 @@ struct BasicRelacyAtomics {
     rl::yield(1, rl::debug_info("Pause", __FILE__, __LINE__));
   }
   static void Prefetch(const void*) {}
+  static void PrefetchForWrite(const void*) {}
 };
 
 using RelacyAtomics = BasicRelacyAtomics<false>;

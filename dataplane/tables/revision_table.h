@@ -2,7 +2,8 @@
 //
 // The revision table: for each bucket of addresses, the generation of the last
 // change (of policy, labels, binding or backend) that can affect them.  It lies
-// in place, outside the generations: 65 536 numbers of 32 bits.
+// in place, outside the generations: 65 536 numbers of 32 bits, and behind them
+// the newest of all, which may say at once that nothing changed.
 //
 // A connection remembers the generation it was judged in.  Its verdict is stale
 // if a slot of one of its addresses is newer:
@@ -35,11 +36,14 @@
 namespace vswitch {
 
 inline constexpr uint32_t kRevisionSlotCount = 65536;
+// Numbers in the table's memory: the slots and, behind them, the newest.
+inline constexpr uint32_t kRevisionNumberCount = kRevisionSlotCount + 1;
 
 template <typename Atomics = StdAtomics>
 using RevisionSlot = typename Atomics::template Atomic<uint32_t>;
 
-// The readers' side.  `slots` are `slot_count` (a power of two) of them.
+// The readers' side.  `slots` are `slot_count` (a power of two) of them and one
+// more, the newest.
 template <typename Atomics = StdAtomics>
 class BasicRevisionTable {
  public:
@@ -52,6 +56,12 @@ class BasicRevisionTable {
     return static_cast<uint32_t>(HashIpAddress(secret_, address)) & mask_;
   }
 
+  // Whether any change is newer than a verdict of generation `judged`; if none
+  // is, no address need be looked at.
+  bool IsAnyNewer(Generation judged) const {
+    return IsNewer(slots_[uint64_t{mask_} + 1], judged);
+  }
+
   // Whether a verdict of generation `judged` about these addresses is older
   // than a change that can affect it.
   bool IsStale(const IpAddress& a, const IpAddress& b,
@@ -61,13 +71,17 @@ class BasicRevisionTable {
 
   // The same for slots whose numbers a connection keeps.
   bool IsSlotNewer(uint32_t slot, Generation judged) const {
-    // Relaxed: a worker on generation c acquired c, and the marks of c were
-    // stored before c was released.
-    const uint32_t changed = slots_[slot & mask_].LoadRelaxed();
-    return static_cast<int32_t>(changed - static_cast<uint32_t>(judged)) > 0;
+    return IsNewer(slots_[slot & mask_], judged);
   }
 
  private:
+  static bool IsNewer(const RevisionSlot<Atomics>& slot, Generation judged) {
+    // Relaxed: a worker on generation c acquired c, and the marks of c were
+    // stored before c was released.
+    const uint32_t changed = slot.LoadRelaxed();
+    return static_cast<int32_t>(changed - static_cast<uint32_t>(judged)) > 0;
+  }
+
   const RevisionSlot<Atomics>* slots_ = nullptr;
   uint32_t mask_ = 0;
   HashSecret secret_;
@@ -89,19 +103,20 @@ class BasicRevisionTableWriter {
   void Mark(const IpAddress& address, Generation generation) {
     slots_[reader_.SlotOf(address)].StoreRelaxed(
         static_cast<uint32_t>(generation));
+    slots_[slot_count_].StoreRelaxed(static_cast<uint32_t>(generation));
   }
   // The same for all addresses.
   void MarkAll(Generation generation) {
-    for (uint32_t slot = 0; slot < slot_count_; ++slot) {
+    for (uint32_t slot = 0; slot <= slot_count_; ++slot) {
       slots_[slot].StoreRelaxed(static_cast<uint32_t>(generation));
     }
   }
-  // Keeps one slot from falling behind by more than 2^30; called once per
-  // generation it visits each slot once in slot_count generations.
+  // Keeps one number from falling behind by more than 2^30; called once per
+  // generation it visits each once in slot_count + 1 generations.
   void Refresh(Generation generation) {
     constexpr uint32_t kFarthest = 1u << 30;
     if (generation < kFarthest) return;
-    auto& slot = slots_[generation % slot_count_];
+    auto& slot = slots_[generation % (uint64_t{slot_count_} + 1)];
     const uint32_t now = static_cast<uint32_t>(generation);
     if (now - slot.LoadRelaxed() > kFarthest) {
       slot.StoreRelaxed(now - kFarthest);

@@ -20,7 +20,7 @@ class RevisionTableTest : public testing::TestWithParam<const char*> {
   }
 
   std::unique_ptr<RevisionSlot<StdAtomics>[]> slots_ =
-      std::make_unique<RevisionSlot<StdAtomics>[]>(kRevisionSlotCount);
+      std::make_unique<RevisionSlot<StdAtomics>[]>(kRevisionNumberCount);
   RevisionTableWriter writer_{slots_.get(), kRevisionSlotCount, kSecret};
   RevisionTable table_{slots_.get(), kRevisionSlotCount, kSecret};
 };
@@ -36,6 +36,16 @@ TEST_P(RevisionTableTest, MarkMakesOlderVerdictsStaleOnEitherSide) {
   EXPECT_TRUE(table_.IsStale(Address(2), Address(1), 4));
   EXPECT_FALSE(table_.IsStale(Address(1), Address(2), 5));
   EXPECT_FALSE(table_.IsStale(Address(2), Address(3), 4));
+}
+
+TEST_P(RevisionTableTest, TheNewestMarkSaysWhetherAnythingChanged) {
+  EXPECT_FALSE(table_.IsAnyNewer(0));
+  writer_.Mark(Address(1), 5);
+  EXPECT_TRUE(table_.IsAnyNewer(4));
+  EXPECT_FALSE(table_.IsAnyNewer(5));
+  writer_.MarkAll(7);
+  EXPECT_TRUE(table_.IsAnyNewer(6));
+  EXPECT_FALSE(table_.IsAnyNewer(7));
 }
 
 TEST_P(RevisionTableTest, MarkAllMakesEveryVerdictStale) {
@@ -57,10 +67,10 @@ TEST_P(RevisionTableTest, NumbersWrapWithoutLosingTheOrder) {
 TEST_P(RevisionTableTest, RefreshKeepsOldSlotsWithinReach) {
   const Generation far = (Generation{1} << 31) + 1000;
   // Without Refresh() a slot that was never marked would look newer by wrap.
-  for (Generation g = far; g < far + kRevisionSlotCount; ++g) {
+  for (Generation g = far; g < far + kRevisionNumberCount; ++g) {
     writer_.Refresh(g);
   }
-  const Generation now = far + kRevisionSlotCount;
+  const Generation now = far + kRevisionNumberCount;
   for (int last = 1; last < 100; ++last) {
     EXPECT_FALSE(table_.IsStale(Address(last), Address(last), now));
     EXPECT_TRUE(table_.IsStale(Address(last), Address(last),
