@@ -21,6 +21,9 @@ namespace {
 // Ethernet header and one VLAN tag.
 constexpr uint32_t kMaxL2Bytes = sizeof(EthernetHeader) + 4;
 constexpr size_t kTypicalParts = 64;
+// What asks for something that may have to be done here.
+constexpr uint64_t kTxWork = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG |
+                             RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_IP_CKSUM;
 // How long a port that is closed waits for its device to send: 10 ms.
 constexpr int kMostSendWaits = 100;
 constexpr unsigned kSendWaitUs = 100;
@@ -75,12 +78,38 @@ uint16_t DpdkPort::RxBurst(uint16_t queue, std::span<rte_mbuf*> packets) {
 
 TxResult DpdkPort::TxBurst(uint16_t queue, std::span<rte_mbuf* const> packets) {
   TxResult result;
-  for (rte_mbuf* packet : packets) {
-    result.reason = SendOne(queue, packet);
-    if (result.reason != DropReason::kNone) break;
-    ++result.sent;
+  while (!packets.empty()) {
+    const uint16_t ready = CountReady(packets);
+    if (ready > 0) {
+      auto* first = const_cast<rte_mbuf**>(packets.data());
+      const uint16_t sent = rte_eth_tx_burst(ethdev_, queue, first, ready);
+      result.sent = static_cast<uint16_t>(result.sent + sent);
+      if (sent < ready) {
+        result.reason = WhyNotSent();
+        return result;
+      }
+    } else {
+      result.reason = SendOne(queue, packets.front());
+      if (result.reason != DropReason::kNone) return result;
+      ++result.sent;
+    }
+    packets = packets.subspan(std::max<uint16_t>(ready, 1));
   }
   return result;
+}
+
+// Returns how many packets at the front go to the device as they are.
+uint16_t DpdkPort::CountReady(std::span<rte_mbuf* const> packets) const {
+  uint16_t count = 0;
+  for (const rte_mbuf* packet : packets) {
+    if ((packet->ol_flags & kTxWork) != 0 || packet->tso_segsz != 0 ||
+        (packet->nb_segs > 1 && !tx_chains_) ||
+        PacketBytes(*packet) > info_.mtu + kMaxL2Bytes) {
+      break;
+    }
+    ++count;
+  }
+  return count;
 }
 
 // Sends `packet`, which then belongs to the device or is freed, or says why

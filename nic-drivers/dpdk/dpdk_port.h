@@ -74,6 +74,7 @@ class DpdkPort final : public Port {
   // Lets the device give back what it sent: closed before, it loses that too.
   void AwaitSent();
 
+  uint16_t CountReady(std::span<rte_mbuf* const> packets) const;
   DropReason SendOne(uint16_t queue, rte_mbuf* packet);
   DropReason SendCut(uint16_t queue, rte_mbuf* packet);
   DropReason WhyNotSent() const;
