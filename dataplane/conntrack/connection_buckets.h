@@ -98,7 +98,12 @@ template <typename Atomics>
          uint32_t{static_cast<uint16_t>(tags_8_9 >> 16) == tag} << 9;
 }
 
-// Returns a free lane in the emptier of the two buckets, other than `taken`.
+// A first bucket with fewer slots in use than this is taken, however empty the
+// second one is.
+inline constexpr uint32_t kPreferredSlots = 6;
+
+// Returns a free lane in the first bucket, or in the emptier one if the first
+// is rather full; other than `taken`.
 template <typename Atomics>
 BucketLane<Atomics> FreeLane(ConnectionBucket<Atomics>* buckets,
                              const BucketPlaces& places,
@@ -119,6 +124,7 @@ BucketLane<Atomics> FreeLane(ConnectionBucket<Atomics>* buckets,
       best = {bucket, lane};
       best_count = count;
     }
+    if (best_count > kBucketSlots - kPreferredSlots) break;
   }
   return best;
 }

@@ -19,17 +19,13 @@
 #include <cstdint>
 
 #include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/packed_record.h"
 #include "dataplane/conntrack/tcp_window.h"
 
 namespace vswitch {
 
 inline constexpr uint32_t kBucketSlots = 10;
 inline constexpr uint32_t kEmptySlot = 0;  // zeroed memory is an empty table
-inline constexpr uint32_t kRecordWords = sizeof(ConnectionRecord) / 8;
-
-// The first word that holds a part of the judgement.
-inline constexpr uint32_t kJudgementWord =
-    offsetof(ConnectionRecord, judgement) / 8;
 
 // A slot as it lies in a bucket: an entry's index and a direction.
 struct Slot {
@@ -63,7 +59,7 @@ struct alignas(64) ConnectionEntry {
 
   Atomic<uint32_t> version;              // odd while somebody writes `words`
   Atomic<uint32_t> state;                // EntryState
-  Atomic<uint64_t> words[kRecordWords];  // a ConnectionRecord
+  Atomic<uint64_t> words[kRecordWords];  // a PackedRecord
 };
 
 // The counts of one direction, and what of its TCP window the other direction

@@ -16,9 +16,9 @@ constexpr uint64_t kLine = 64;
 
 using Store = SharedConnectionStore;
 
-// A number that differs when one of the structures does.
+// A number that differs when one of the structures does, or what is in them.
 constexpr uint64_t kConnectionLayout =
-    2 + (sizeof(Store::Bucket) << 8) + (sizeof(Store::Entry) << 20) +
+    3 + (sizeof(Store::Bucket) << 8) + (sizeof(Store::Entry) << 20) +
     (sizeof(Store::Half) << 32) + (sizeof(ConnectionRecord) << 44) +
     (sizeof(Store::Windows) << 56);
 

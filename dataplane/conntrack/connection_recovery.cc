@@ -41,11 +41,10 @@ class Recovery {
     if ((version & 1) == 0) return;
     const EntryState state = EntryState::Unpack(entry.state.LoadRelaxed());
     if (state.life == EntryLife::kLive) {
-      constexpr uint32_t kShift = offsetof(ConnectionRecord, judgement) % 8 * 8;
-      static_assert(offsetof(Judgement, generation) == 0 && kShift == 32);
-      auto& word = entry.words[kJudgementWord];
+      // The generation is the upper half.
+      auto& word = entry.words[kProtocolWord];
       word.StoreRelaxed((word.LoadRelaxed() & 0xffffffff) |
-                        uint64_t{kNeverJudged} << kShift);
+                        uint64_t{kNeverJudged} << 32);
       ++report_.judge_again;
     }
     entry.version.StoreRelaxed(version + 1);

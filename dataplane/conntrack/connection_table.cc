@@ -158,7 +158,12 @@ void ConnectionTable::LookupBurst(std::span<const FlowKey* const> keys,
     store.PrefetchBuckets(views[i].hash);
   }
   for (size_t i = 0; i < count; ++i) {
-    store.PrefetchEntry(views[i].hash, keys[i]->protocol == IpProtocol::kTcp);
+    const bool is_tcp = keys[i]->protocol == IpProtocol::kTcp;
+    for (uint32_t bucket : {0u, 1u}) {
+      const uint32_t slot =
+          store.PrefetchEntry(views[i].hash, bucket, is_tcp, /*whole=*/true);
+      if (slot != kEmptySlot) break;
+    }
   }
   for (size_t i = 0; i < count; ++i) {
     store.Find(*keys[i], views[i].hash, views[i]);
@@ -172,12 +177,24 @@ void ConnectionTable::FindFlows(std::span<const FlowKey> keys,
   const size_t count = std::min({keys.size(), flows.size(), hashes.size()});
   for (size_t i = 0; i < count; ++i) {
     hashes[i] = store.Hash(keys[i]);
-    store.PrefetchBuckets(hashes[i]);
+    store.PrefetchFirstBucket(hashes[i]);
   }
   std::array<uint32_t, kBurstPackets> slots;
+  std::array<uint8_t, kBurstPackets> elsewhere;  // not in the first bucket
+  uint32_t elsewhere_count = 0;
+  const auto prefetch_entry = [&](size_t i, uint32_t bucket) {
+    slots[i] = store.PrefetchEntry(hashes[i], bucket,
+                                   keys[i].protocol == IpProtocol::kTcp,
+                                   /*whole=*/!keys[i].source.IsIpv4());
+    return slots[i] != kEmptySlot;
+  };
   for (size_t i = 0; i < count; ++i) {
-    slots[i] =
-        store.PrefetchEntry(hashes[i], keys[i].protocol == IpProtocol::kTcp);
+    if (prefetch_entry(i, 0)) continue;
+    store.PrefetchBuckets(hashes[i]);
+    elsewhere[elsewhere_count++] = static_cast<uint8_t>(i);
+  }
+  for (uint32_t i = 0; i < elsewhere_count; ++i) {
+    prefetch_entry(elsewhere[i], 1);
   }
   for (size_t i = 0; i < count; ++i) {
     store.FindFlow(keys[i], slots[i], flows[i]);
@@ -234,6 +251,10 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
   InsertResult result;
   const uint32_t index = lists_->Allocate(worker);
   if (index == kNoConnection) return result;
+  // The next insertion comes soon.
+  if (const uint32_t next = lists_->NextFree(worker); next != kNoConnection) {
+    store.PrefetchAll(next);
+  }
   const ConnectionRecord record = RecordOf(connection, now_s);
   RaiseUsedLimit(index);
   result.status = store.Fill(index, record, connection.windows)
@@ -303,42 +324,83 @@ bool ConnectionTable::Erase(const ConnectionView& view) {
 ExpireResult ConnectionTable::Expire(WorkerId worker, uint64_t now_ns,
                                      const ConnectionTimeouts& timeouts,
                                      uint32_t budget) {
-  SharedConnectionStore& store = layout_->store;
   const uint32_t now_s = ToSeconds(now_ns);
   ExpireResult result;
+  std::array<uint32_t, kExpireBatch> due;
   while (result.visited < budget) {
-    const uint32_t index = lists_->PopDue(worker, now_s);
-    if (index == kNoConnection) break;
-    ++result.visited;
-    const EntryState state = store.State(index);
-    if (state.life != EntryLife::kLive) {
-      store.Release(index);
-      lists_->Free(worker, index);
-      continue;
+    // In three passes, so that the waits for memory overlap.
+    uint32_t count = 0;
+    while (count < due.size() && result.visited < budget) {
+      const uint32_t index = lists_->PopDue(worker, now_s);
+      if (index == kNoConnection) break;
+      layout_->store.PrefetchAll(index);
+      due[count++] = index;
+      ++result.visited;
     }
-    // The protocol never changes while the entry lives.
-    const IpProtocol protocol = store.Protocol(index);
-    const uint32_t idle_s = IdleSeconds(store, index, now_s);
-    uint32_t timeout_s = TimeoutSeconds(protocol, state.state, timeouts);
-    if (protocol == IpProtocol::kTcp && idle_s < timeout_s) {
-      timeout_s =
-          std::min(timeout_s, OpenEndsTimeout(store, index, idle_s, timeouts));
+    if (count == 0) break;
+    std::array<Ended, kExpireBatch> ended;
+    uint32_t ended_count = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (LookAt(worker, due[i], now_s, timeouts, ended[ended_count])) {
+        ++ended_count;
+      }
     }
-    if (idle_s < timeout_s) {
-      const uint32_t wait_s = std::min(timeout_s - idle_s, kRecheckSeconds);
-      lists_->Arm(worker, index, now_s + wait_s, now_s);
-    } else if (store.Remove(index, state.incarnation)) {
-      store.Release(index);
-      lists_->Free(worker, index);
-      const bool closed = state.state == ConnectionState::kClosed ||
-                          state.state == ConnectionState::kTimeWait;
-      ++result.deleted[static_cast<uint32_t>(closed ? DeleteReason::kClosed
-                                                    : DeleteReason::kTimeout)];
-    } else {
-      lists_->Arm(worker, index, now_s + 1, now_s);
+    for (uint32_t i = 0; i < ended_count; ++i) {
+      End(worker, ended[i], now_s, result);
     }
   }
   return result;
+}
+
+// Looks at an entry whose time to be looked at has come: arms it again, takes
+// it back, or returns true if its connection is over.
+bool ConnectionTable::LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
+                             const ConnectionTimeouts& timeouts, Ended& ended) {
+  SharedConnectionStore& store = layout_->store;
+  const EntryState state = store.State(index);
+  if (state.life != EntryLife::kLive) {
+    store.Release(index);
+    lists_->Free(worker, index);
+    return false;
+  }
+  // The protocol never changes while the entry lives.
+  const IpProtocol protocol = store.Protocol(index);
+  const uint32_t idle_s = IdleSeconds(store, index, now_s);
+  uint32_t timeout_s = TimeoutSeconds(protocol, state.state, timeouts);
+  if (protocol == IpProtocol::kTcp && idle_s < timeout_s) {
+    timeout_s =
+        std::min(timeout_s, OpenEndsTimeout(store, index, idle_s, timeouts));
+  }
+  if (idle_s < timeout_s) {
+    const uint32_t wait_s = std::min(timeout_s - idle_s, kRecheckSeconds);
+    lists_->Arm(worker, index, now_s + wait_s, now_s);
+    return false;
+  }
+  ended.index = index;
+  ended.state = state.state;
+  ended.incarnation = state.incarnation;
+  if (!store.HashKeys(index, state.incarnation, ended.hashes)) {
+    lists_->Arm(worker, index, now_s + 1, now_s);
+    return false;
+  }
+  for (uint64_t hash : ended.hashes) store.PrefetchBuckets(hash);
+  return true;
+}
+
+// Removes a connection that is over.
+void ConnectionTable::End(WorkerId worker, const Ended& ended, uint32_t now_s,
+                          ExpireResult& result) {
+  SharedConnectionStore& store = layout_->store;
+  if (!store.Remove(ended.index, ended.incarnation, ended.hashes)) {
+    lists_->Arm(worker, ended.index, now_s + 1, now_s);
+    return;
+  }
+  store.Release(ended.index);
+  lists_->Free(worker, ended.index);
+  const bool closed = ended.state == ConnectionState::kClosed ||
+                      ended.state == ConnectionState::kTimeWait;
+  ++result.deleted[static_cast<uint32_t>(closed ? DeleteReason::kClosed
+                                                : DeleteReason::kTimeout)];
 }
 
 bool ConnectionTable::ExpireIsDue(WorkerId worker, uint64_t now_ns) const {

@@ -168,8 +168,23 @@ class ConnectionTable {
   uint64_t CountActive() const;
 
  private:
+  // Entries that Expire() looks at together.
+  static constexpr uint32_t kExpireBatch = 16;
+
+  // A connection whose time is over.
+  struct Ended {
+    uint32_t index;
+    ConnectionState state;
+    uint16_t incarnation;
+    std::array<uint64_t, 2> hashes;  // of its keys, by FlowDirection
+  };
+
   ConnectionTable();
   void RaiseUsedLimit(uint32_t index);
+  bool LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
+              const ConnectionTimeouts& timeouts, Ended& ended);
+  void End(WorkerId worker, const Ended& ended, uint32_t now_s,
+           ExpireResult& result);
 
   std::unique_ptr<ConnectionTableLayout> layout_;  // where things lie
   std::unique_ptr<WorkerLists> lists_;

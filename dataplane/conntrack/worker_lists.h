@@ -46,6 +46,11 @@ class WorkerLists {
   // Returns an entry, kNoConnection when there is none.
   uint32_t Allocate(WorkerId worker);
   void Free(WorkerId worker, uint32_t index);
+  // Returns what Allocate() would if it had to look no further, or
+  // kNoConnection.
+  uint32_t NextFree(WorkerId worker) const {
+    return lists_[ToInt(worker)].free_head;
+  }
 
   // Asks for a look at `index` at `due_s`, at most a minute from now.
   void Arm(WorkerId worker, uint32_t index, uint32_t due_s, uint32_t now_s);

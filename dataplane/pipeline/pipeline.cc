@@ -13,10 +13,6 @@
 namespace vswitch {
 namespace {
 
-// Entries of the connection table that one call of Housekeep() visits: about
-// as long as one burst takes.
-constexpr uint32_t kExpireBudget = 64;
-
 void CountReceived(PipelineContext& context, PortId in,
                    std::span<rte_mbuf* const> packets) {
   PortCounters& counters = context.counters(in);
@@ -46,13 +42,12 @@ void Pipeline::Run(const ForwardingState& state, PortId in,
   }
 }
 
-void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns) {
+void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns,
+                         uint32_t budget) {
+  if (!HousekeepingIsDue(now_ns)) return;
   const PipelineEnvironment& environment = context_->environment;
-  if (!environment.connections->ExpireIsDue(environment.worker, now_ns)) {
-    return;
-  }
   const ExpireResult result = environment.connections->Expire(
-      environment.worker, now_ns, state.settings().timeouts, kExpireBudget);
+      environment.worker, now_ns, state.settings().timeouts, budget);
   // The table counts here only what time ended.
   Counter* deleted = context_->counters().connections_deleted;
   const auto ended = [&](DeleteReason reason) {
@@ -62,6 +57,11 @@ void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns) {
       ended(DeleteReason::kTimeout));
   deleted[static_cast<uint32_t>(ConnectionEnd::kClosed)].Add(
       ended(DeleteReason::kClosed));
+}
+
+bool Pipeline::HousekeepingIsDue(uint64_t now_ns) const {
+  return context_->environment.connections->ExpireIsDue(
+      context_->environment.worker, now_ns);
 }
 
 }  // namespace vswitch

@@ -45,7 +45,14 @@ class Pipeline {
 
   // Forgets what has waited too long: connections and fragments.  Does a
   // bounded amount of work; called between bursts and while idle.
-  void Housekeep(const ForwardingState& state, uint64_t now_ns);
+  void Housekeep(const ForwardingState& state, uint64_t now_ns,
+                 uint32_t budget = kHousekeepingBudget);
+  // Whether Housekeep() has something to do.
+  bool HousekeepingIsDue(uint64_t now_ns) const;
+
+  // Entries that one call of Housekeep() looks at when nothing else is said:
+  // about as long as a few bursts take.
+  static constexpr uint32_t kHousekeepingBudget = 256;
 
  private:
   std::unique_ptr<PipelineContext> context_;

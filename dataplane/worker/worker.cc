@@ -88,13 +88,22 @@ uint32_t Worker::RunOnce(uint64_t now_ns) {
   RefreshForwardingState();
   received_ = poller_->Visit(
       [&](PortId id, Port& port) { return Receive(id, port, now_ns); });
-  if (now_ns - last_housekeeping_ns_ >= kHousekeepingNs) {
-    last_housekeeping_ns_ = now_ns;
-    pipeline_.Housekeep(state_, now_ns);
-  }
+  KeepHouse(now_ns);
   // Nothing refers to an older generation from here on.
   presence_.Report(state_.generation());
   return received_;
+}
+
+// Each packet may have made an entry, and as many may have to go: a turn with
+// packets looks at that many and some more, one without at what the time is
+// good for.
+void Worker::KeepHouse(uint64_t now_ns) {
+  if (received_ > 0) {
+    pipeline_.Housekeep(state_, now_ns, received_ + kSpareHousekeeping);
+  } else if (now_ns - last_housekeeping_ns_ >= kHousekeepingNs) {
+    last_housekeeping_ns_ = now_ns;
+    pipeline_.Housekeep(state_, now_ns);
+  }
 }
 
 void Worker::TakeMail() {
@@ -152,8 +161,9 @@ void Worker::CountDriverDrops(PortId id, Port& port) {
 
 void Worker::Sleep() {
   presence_.GoOffline();
-  const bool mail =
-      poller_->Wait(poller_->HasPolledPorts() ? kSleepPolledPortsMs : kSleepMs);
+  const bool is_short = poller_->HasPolledPorts() ||
+                        pipeline_.HousekeepingIsDue(last_housekeeping_ns_);
+  const bool mail = poller_->Wait(is_short ? kShortSleepMs : kSleepMs);
   // Offline, the tables in use may have been freed: after this, RunOnce()
   // opens the current ones before it touches a packet.
   if (presence_.GoOnline() != state_.generation()) state_ = ForwardingState();

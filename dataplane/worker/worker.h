@@ -70,17 +70,19 @@ class Worker {
   Worker(const WorkerOptions& options, const WorkerEnvironment& environment,
          std::unique_ptr<Mailbox> mailbox, std::unique_ptr<PortPoller> poller);
 
+  void KeepHouse(uint64_t now_ns);
   void TakeMail();
   void RefreshForwardingState();
   uint32_t Receive(PortId id, Port& port, uint64_t now_ns);
   void CountDriverDrops(PortId id, Port& port);
   void Sleep();
 
-  // House is kept this often while packets flow, and a sleeping worker wakes
-  // this often to do it.
+  // House is kept this often while no packets come, and a sleeping worker wakes
+  // this often to do it: sooner if there is more to do, or a port to poll.
   static constexpr uint64_t kHousekeepingNs = 1'000'000;
   static constexpr int kSleepMs = 50;
-  static constexpr int kSleepPolledPortsMs = 1;
+  static constexpr int kShortSleepMs = 1;
+  static constexpr uint32_t kSpareHousekeeping = 16;
   // Busy turns between two looks at the descriptors of silent ports.
   static constexpr uint32_t kTurnsPerWait = 8;
 
