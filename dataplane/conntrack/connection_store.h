@@ -69,6 +69,9 @@ class ConnectionStore {
     uint32_t capacity = 0;  // of entries, halves and windows
   };
 
+  // Not a slot: no table has so many entries.
+  static constexpr uint32_t kSecondBucket = 0xffffffff;
+
   ConnectionStore() = default;
   ConnectionStore(const Arrays& arrays, const Hasher& hasher)
       : arrays_(arrays), hasher_(hasher) {}
@@ -138,11 +141,25 @@ class ConnectionStore {
     });
   }
 
-  // Finds `key` behind `slot`, which PrefetchEntry() returned, if nobody writes
-  // its entry.
-  void FindFlow(const FlowKey& key, uint32_t slot, KnownFlow& flow) const {
+  // The same in the first bucket for FindFlow(); where it has no such tag, the
+  // second bucket is prefetched and kSecondBucket returned.
+  uint32_t PrefetchFlow(uint64_t hash, bool is_tcp, bool whole) const {
+    const uint32_t slot = PrefetchEntry(hash, 0, is_tcp, whole);
+    if (slot != kEmptySlot) return slot;
+    Atomics::Prefetch(&arrays_.buckets[Places(hash).buckets[1]]);
+    return kSecondBucket;
+  }
+  // Finds `key` where PrefetchFlow() says, if nobody writes its entry.
+  void FindFlow(const FlowKey& key, uint64_t hash, uint32_t slot,
+                KnownFlow& flow) const {
     flow.index = kNoConnection;
-    if (slot != kEmptySlot) ReadFlow(Slot::Unpack(slot), key, flow);
+    if (slot != kSecondBucket) {
+      ReadFlow(Slot::Unpack(slot), key, flow);
+      return;
+    }
+    const BucketPlaces places = Places(hash);
+    VisitBucket(places.buckets[1], places.tag,
+                [&](Slot found) { return ReadFlow(found, key, flow); });
   }
 
   // Copies entry `index` into `view` (all but hash and direction).  Returns

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/conntrack/connection_layout.h"
+#include "dataplane/conntrack/flow_finder.h"
 #include "dataplane/conntrack/timeouts.h"
 #include "dataplane/conntrack/worker_lists.h"
 
@@ -170,65 +171,7 @@ void ConnectionTable::LookupBurst(std::span<const FlowKey* const> keys,
   }
 }
 
-void ConnectionTable::FindFlows(std::span<const FlowKey> keys,
-                                std::span<KnownFlow> flows) const {
-  const SharedConnectionStore& store = layout_->store;
-  std::array<uint64_t, kBurstPackets> hashes;
-  const size_t count = std::min({keys.size(), flows.size(), hashes.size()});
-  for (size_t i = 0; i < count; ++i) {
-    hashes[i] = store.Hash(keys[i]);
-    store.PrefetchFirstBucket(hashes[i]);
-  }
-  std::array<uint32_t, kBurstPackets> slots;
-  std::array<uint8_t, kBurstPackets> elsewhere;  // not in the first bucket
-  uint32_t elsewhere_count = 0;
-  const auto prefetch_entry = [&](size_t i, uint32_t bucket) {
-    slots[i] = store.PrefetchEntry(hashes[i], bucket,
-                                   keys[i].protocol == IpProtocol::kTcp,
-                                   /*whole=*/!keys[i].source.IsIpv4());
-    return slots[i] != kEmptySlot;
-  };
-  for (size_t i = 0; i < count; ++i) {
-    if (prefetch_entry(i, 0)) continue;
-    store.PrefetchBuckets(hashes[i]);
-    elsewhere[elsewhere_count++] = static_cast<uint8_t>(i);
-  }
-  for (uint32_t i = 0; i < elsewhere_count; ++i) {
-    prefetch_entry(elsewhere[i], 1);
-  }
-  for (size_t i = 0; i < count; ++i) {
-    store.FindFlow(keys[i], slots[i], flows[i]);
-  }
-}
-
-bool ConnectionTable::PassFlow(const KnownFlow& flow, const TcpSegment& segment,
-                               bool is_tcp, uint32_t bytes, uint64_t now_ns) {
-  SharedConnectionStore& store = layout_->store;
-  const uint32_t now_s = ToSeconds(now_ns);
-  // Once a second its mapping is to be kept, too.
-  constexpr uint8_t kKept = kKeptByOriginal | kKeptByReply;
-  if ((flow.flags & kKept) != 0 && !store.IsSeen(flow, now_s)) return false;
-  if (!is_tcp) {
-    return (flow.direction == FlowDirection::kOriginal ||
-            flow.state == ConnectionState::kReplied) &&
-           store.CountFlow(flow, bytes, now_s);
-  }
-  if (flow.state != ConnectionState::kEstablished) return false;
-  const FlowDirection other = Opposite(flow.direction);
-  const TcpWindow own = store.windows().Load(flow.index, flow.direction, true);
-  const TcpWindow peer = store.windows().Load(flow.index, other, false);
-  TcpWindow own_after = own;
-  TcpWindow peer_after = peer;
-  const TcpTrack track =
-      TrackTcp(flow.direction, segment, flow.state, own_after, peer_after);
-  if (track.action != TrackAction::kPass || track.next != flow.state ||
-      !store.CountFlow(flow, bytes, now_s)) {
-    return false;
-  }
-  store.windows().Store(flow.index, flow.direction, own, own_after);
-  store.windows().Store(flow.index, other, peer, peer_after);
-  return true;
-}
+FlowFinder ConnectionTable::flow_finder() { return FlowFinder(layout_->store); }
 
 ConnectionView ConnectionTable::Lookup(const FlowKey& key) const {
   ConnectionView view;

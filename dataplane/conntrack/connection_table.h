@@ -47,6 +47,7 @@
 namespace vswitch {
 
 struct ConnectionTableLayout;
+class FlowFinder;
 class WorkerLists;
 
 inline constexpr uint32_t kMaxConnections = 1u << 27;
@@ -109,18 +110,9 @@ class ConnectionTable {
                    std::span<ConnectionView> views) const;
   ConnectionView Lookup(const FlowKey& key) const;
 
-  // The same for packets that probably change nothing: looks keys[i] up into
-  // flows[i].  REQUIRES: as LookupBurst().
-  void FindFlows(std::span<const FlowKey> keys,
-                 std::span<KnownFlow> flows) const;
-
-  // Takes a packet of a flow into account that changes neither the
-  // connection's state nor a mapping of source NAT, and counts it.  Returns
-  // false, having changed nothing, if this packet does, or if it is not in its
-  // window: LookupBurst(), Track() and Touch() say what it is.  `segment`
-  // counts for TCP only.
-  bool PassFlow(const KnownFlow& flow, const TcpSegment& segment, bool is_tcp,
-                uint32_t bytes, uint64_t now_ns);
+  // For packets that probably change nothing: see flow_finder.h.  Lives no
+  // longer than the table.
+  FlowFinder flow_finder();
 
   // Makes an entry that both keys lead to, or adopts the one that another
   // worker made at the same time.

@@ -33,31 +33,30 @@ using ChecksumSum = uint64_t;
 // Returns the sum of `bytes` bytes at `data`; an odd last byte counts as if a
 // zero byte followed.
 inline ChecksumSum SumBytes(const void* data, size_t bytes) {
-  // RFC 1071 2(C): words of 32 bits may be added as well, the fold is the same;
-  // two at once, in the halves of one load.
+  // RFC 1071 2(C): wider words may be added as well, with the carry added at
+  // the end; the fold is the same.
   const auto* at = static_cast<const uint8_t*>(data);
-  ChecksumSum low = 0;
-  ChecksumSum high = 0;
+  uint64_t sum = 0;
   for (; bytes >= 8; at += 8, bytes -= 8) {
     uint64_t word;
     std::memcpy(&word, at, 8);
-    low += word & 0xffffffff;
-    high += word >> 32;
+    sum += word;
+    sum += sum < word ? 1 : 0;
   }
-  low += high;
+  sum = (sum & 0xffffffff) + (sum >> 32);
   if ((bytes & 4) != 0) {
     uint32_t word;
     std::memcpy(&word, at, 4);
-    low += word;
+    sum += word;
     at += 4;
   }
   if ((bytes & 2) != 0) {
     uint16_t word;
     std::memcpy(&word, at, 2);
-    low += word;
+    sum += word;
     at += 2;
   }
-  return (bytes & 1) != 0 ? low + *at : low;
+  return (bytes & 1) != 0 ? sum + *at : sum;
 }
 
 // Returns `sum` folded to 16 bits with end-around carry.

@@ -42,8 +42,6 @@ struct Burst {
   uint32_t done_count = 0;
   uint32_t packet_count = 0;  // that came in
 
-  std::array<KnownFlow, kBurstPackets> flows;  // stage established's own
-
   // --- by slot, from stage connections on ---
   std::array<FlowKey, kBurstPackets> keys;  // of the connection (flow_keys.h)
   std::array<bool, kBurstPackets> judged;   // has a verdict of its generation

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "dataplane/conntrack/connection_table.h"
+#include "dataplane/conntrack/flow_finder.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
@@ -152,7 +153,8 @@ class Established {
   Established(PipelineContext& context, Burst& burst)
       : context_(context),
         burst_(burst),
-        connections_(*context.environment.connections),
+        finder_(context.environment.connections->flow_finder()),
+        now_s_(static_cast<uint32_t>(burst.now_ns / 1'000'000'000)),
         gateway_mac_(burst.state->settings().gateway_mac),
         // A pod may not send these at all, and its answers are not implied.
         is_pod_(burst.port->kind == PortKind::kPod) {}
@@ -160,11 +162,12 @@ class Established {
   void Run() {
     FindCandidates();
     if (count_ == 0) return;
-    connections_.FindFlows({burst_.keys.data(), count_},
-                           {burst_.flows.data(), count_});
+    for (uint32_t i = 0; i < std::min(count_, kAhead); ++i) Prefetch(i);
     uint32_t passed = 0;
     for (uint32_t i = 0; i < count_; ++i) {
-      const KnownFlow& flow = burst_.flows[i];
+      if (i + kAhead < count_) Prefetch(i + kAhead);
+      KnownFlow flow;
+      finder_.Find(burst_.keys[i], hashes_[i], places_[i], flow);
       const bool passes = !IsLeft(flow) && Pass(candidates_[i], flow);
       burst_.is_done[candidates_[i].slot] = passes;
       passed += passes ? 1 : 0;
@@ -179,6 +182,14 @@ class Established {
   }
 
  private:
+  // How many packets before its turn an entry is asked of the memory for:
+  // enough to cover its latency, and not more than it answers at once.
+  static constexpr uint32_t kAhead = 12;
+
+  void Prefetch(uint32_t i) {
+    places_[i] = finder_.Prefetch(burst_.keys[i], hashes_[i]);
+  }
+
   void FindCandidates() {
     for (uint8_t slot : burst_.Survivors()) {
       burst_.is_done[slot] = false;
@@ -198,6 +209,7 @@ class Established {
         continue;
       }
       candidate.slot = slot;
+      hashes_[count_] = finder_.Hash(key);
       ++count_;
     }
   }
@@ -244,11 +256,11 @@ class Established {
     }
     rte_mbuf& packet = *burst_.packets[candidate.slot];
     uint8_t* frame = Data(packet);
-    if (!connections_.PassFlow(
-            flow, candidate.is_tcp ? SegmentOf(candidate, frame) : TcpSegment{},
-            candidate.is_tcp, candidate.packet_bytes, burst_.now_ns)) {
-      return false;
-    }
+    const bool passes =
+        candidate.is_tcp ? finder_.PassTcp(flow, SegmentOf(candidate, frame),
+                                           candidate.packet_bytes, now_s_)
+                         : finder_.Pass(flow, candidate.packet_bytes, now_s_);
+    if (!passes) return false;
     packet.data_len = candidate.packet_bytes;
     packet.pkt_len = candidate.packet_bytes;
     auto* ethernet = reinterpret_cast<EthernetHeader*>(frame);
@@ -345,11 +357,14 @@ class Established {
 
   PipelineContext& context_;
   Burst& burst_;
-  ConnectionTable& connections_;
+  const FlowFinder finder_;
+  const uint32_t now_s_;
   const MacAddress gateway_mac_;
   const bool is_pod_;
   uint32_t count_ = 0;
   std::array<Candidate, kBurstPackets> candidates_;
+  std::array<uint64_t, kBurstPackets> hashes_;
+  std::array<uint32_t, kBurstPackets> places_;
   uint32_t left_count_ = 0;
   std::array<uint32_t, kBurstPackets> left_;  // indices of connections
 };
