@@ -211,7 +211,10 @@ class Ovs:
                             f"{self.setup.traffic.flows}")
 
     def _control_socket(self):
-        return next(self.folder.glob("ovs-vswitchd.*.ctl"))
+        sockets = list(self.folder.glob("ovs-vswitchd*.ctl"))
+        if not sockets:
+            raise PeerError(f"OVS: no control socket in {self.folder}")
+        return sockets[0]
 
     def __exit__(self, *unused):
         for process in reversed(self.processes):

@@ -12,6 +12,7 @@ import os
 import pathlib
 import pty
 import re
+import select
 import signal
 import subprocess
 import time
@@ -98,8 +99,7 @@ class Testpmd:
              "-i", "--nb-cores=1", f"--forward-mode={self.mode}",
              f"--total-num-mbufs={buffers}", "--burst=64",
              "--port-topology=paired"],
-            stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
         self._await(r"testpmd> ")
         self._command("start", r"packet forwarding [^\n]*\n")
@@ -109,12 +109,12 @@ class Testpmd:
         """Returns what testpmd prints, up to the pattern."""
         got = ""
         deadline = time.monotonic() + PATIENCE_S
-        stdout = self.process.stdout.fileno()
         while re.search(pattern, got, re.DOTALL) is None:
-            data = os.read(stdout, 65536)
-            if not data or time.monotonic() > deadline:
+            readable, _, _ = select.select([self.master], [], [], 1)
+            if readable:
+                got += os.read(self.master, 65536).decode(errors="replace")
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 raise PeerError(f"testpmd: no \"{pattern}\" in\n{got[-2000:]}")
-            got += data.decode(errors="replace")
         return got
 
     def _command(self, text, pattern):
@@ -136,10 +136,13 @@ class Testpmd:
     def __exit__(self, *unused):
         if self.process.poll() is None:
             os.write(self.master, b"quit\n")
-            try:
-                self.process.communicate(timeout=10)
-            except subprocess.TimeoutExpired:
-                pass
+            deadline = time.monotonic() + 10
+            while self.process.poll() is None and time.monotonic() < deadline:
+                if select.select([self.master], [], [], 0.1)[0]:
+                    try:
+                        os.read(self.master, 65536)
+                    except OSError:  # the other end is closed
+                        break
         end(self.process)
         os.close(self.master)
 
