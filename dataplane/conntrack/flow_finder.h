@@ -53,7 +53,7 @@ class FlowFinder {
             flow.state == ConnectionState::kReplied) &&
            store_.CountFlow(flow, bytes, now_s);
   }
-  // The same of a TCP segment, which must be in its window.
+  // The same of a TCP segment that PassOrdinaryAck() may be asked about.
   bool PassTcp(const KnownFlow& flow, const TcpSegment& segment, uint32_t bytes,
                uint32_t now_s) const {
     if (flow.state != ConnectionState::kEstablished ||
@@ -61,20 +61,15 @@ class FlowFinder {
       return false;
     }
     const FlowDirection other = Opposite(flow.direction);
-    const auto windows = store_.windows();
+    auto windows = store_.windows();
     const TcpWindow own = windows.Load(flow.index, flow.direction, true);
     const TcpWindow peer = windows.Load(flow.index, other, false);
-    TcpWindow own_after = own;
-    TcpWindow peer_after = peer;
-    const TcpTrack track =
-        TrackTcp(flow.direction, segment, flow.state, own_after, peer_after);
-    if (track.action != TrackAction::kPass || track.next != flow.state ||
+    TcpWindow after = own;
+    if (!PassOrdinaryAck(segment, after, peer) ||
         !store_.CountFlow(flow, bytes, now_s)) {
       return false;
     }
-    auto writable = windows;
-    writable.Store(flow.index, flow.direction, own, own_after);
-    writable.Store(flow.index, other, peer, peer_after);
+    windows.Store(flow.index, flow.direction, own, after);
     return true;
   }
 

@@ -29,6 +29,7 @@
 #ifndef VSWITCH_DATAPLANE_CONNTRACK_TCP_WINDOW_H_
 #define VSWITCH_DATAPLANE_CONNTRACK_TCP_WINDOW_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -107,6 +108,53 @@ std::array<TcpWindow, 2> FirstWindows(const TcpSegment& segment);
 // switch, it sent beyond its window, a SYN of its own is answered).
 TcpTrack TrackTcp(FlowDirection direction, const TcpSegment& segment,
                   ConnectionState state, TcpWindow& own, TcpWindow& peer);
+
+// The same for the segment that nearly all are: whole, with ACK and without
+// SYN, FIN, RST, URG and SACK blocks, of an established connection both of
+// whose ends have spoken.  Returns whether it passes and leaves the state and
+// `peer` as they are, and notes it in `own`; if not, or in doubt, changes
+// nothing, and TrackTcp() says what the segment is.
+inline bool PassOrdinaryAck(const TcpSegment& segment, TcpWindow& own,
+                            const TcpWindow& peer) {
+  const auto is_after = [](uint32_t a, uint32_t b) {
+    return static_cast<int32_t>(a - b) > 0;
+  };
+  const uint32_t notes = own.notes | peer.notes;
+  constexpr uint32_t kLeastAckWindow = 66000;  // as TrackTcp() has it
+  const uint32_t ack_window = std::max(own.max_window, kLeastAckWindow);
+  const uint32_t limit = peer.granted;
+  if ((notes & (kTcpIgnoredSyn | kTcpIgnoredAck)) != 0 ||
+      (peer.notes & kTcpAcknowledged) == 0 || own.max_window == 0 ||
+      peer.max_window == 0 || is_after(segment.acknowledgment, peer.end) ||
+      is_after(peer.end - ack_window, segment.acknowledgment) ||
+      is_after(segment.sequence, limit) || is_after(segment.end, limit) ||
+      is_after(own.end - peer.max_window, segment.end)) {
+    return false;
+  }
+  const bool is_scaled = (own.notes & peer.notes & kTcpScaled) != 0;
+  const uint32_t window = uint32_t{segment.window}
+                          << (is_scaled ? own.notes & kTcpScaleMask : 0);
+  own.max_window = std::max(own.max_window, window);
+  const bool is_news = is_after(segment.end, own.end);
+  if (is_news) own.end = segment.end;
+  const uint32_t granted =
+      segment.acknowledgment + std::max<uint32_t>(window, 1);
+  const bool is_first = (own.notes & kTcpAcknowledged) == 0;
+  if (is_first || is_after(granted, own.granted)) own.granted = granted;
+  if (is_first || is_after(segment.acknowledgment, own.highest_ack)) {
+    own.highest_ack = segment.acknowledgment;
+  }
+  own.notes |= kTcpAcknowledged;
+  if (segment.end != segment.sequence) {
+    if (is_news || segment.end != own.last_end) {
+      own.repetitions = 0;
+    } else if (own.repetitions < kMaxRepetitions) {
+      ++own.repetitions;
+    }
+  }
+  own.last_end = segment.end;
+  return true;
+}
 
 // Whether an end has sent what the other has not acknowledged.
 bool IsUnacknowledged(const std::array<TcpWindow, 2>& windows);
