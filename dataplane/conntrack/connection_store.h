@@ -90,6 +90,12 @@ class ConnectionStore {
       Atomics::Prefetch(&arrays_.buckets[bucket]);
     }
   }
+  // The same for a writer.
+  void PrefetchBucketsForWrite(uint64_t hash) const {
+    for (uint32_t bucket : Places(hash).buckets) {
+      Atomics::PrefetchForWrite(&arrays_.buckets[bucket]);
+    }
+  }
   // The one that most keys are in.
   void PrefetchFirstBucket(uint64_t hash) const {
     Atomics::Prefetch(&arrays_.buckets[Places(hash).buckets[0]]);
@@ -211,16 +217,29 @@ class ConnectionStore {
     return true;
   }
 
+  // The hashes of an entry's keys, by FlowDirection.
+  using KeyHashes = std::array<uint64_t, 2>;
+
+  KeyHashes HashKeys(const ConnectionRecord& record) const {
+    return {hasher_(record.Key(FlowDirection::kOriginal)),
+            hasher_(record.Key(FlowDirection::kReply))};
+  }
+
   // Links a filled entry, whose record is `record`, under both its keys.  On
   // any status but kInserted the entry stays free.
   InsertStatus Insert(uint32_t index, const ConnectionRecord& record,
                       ConnectionState state) {
+    return Insert(index, record, state, HashKeys(record));
+  }
+  // The same with the hashes known.
+  InsertStatus Insert(uint32_t index, const ConnectionRecord& record,
+                      ConnectionState state, const KeyHashes& hashes) {
     const FlowKey original = record.Key(FlowDirection::kOriginal);
     const FlowKey reply = record.Key(FlowDirection::kReply);
     // A flow that is its own answer cannot have two directions.
     if (original == reply) return InsertStatus::kReplyTaken;
-    const BucketPlaces original_places = Places(hasher_(original));
-    const BucketPlaces reply_places = Places(hasher_(reply));
+    const BucketPlaces original_places = Places(hashes[0]);
+    const BucketPlaces reply_places = Places(hashes[1]);
     BucketGuard<Atomics> guard(arrays_.buckets, original_places, reply_places);
     if (!guard.held()) return InsertStatus::kBusy;
     if (FindHeld(original_places, original)) return InsertStatus::kExisted;
@@ -244,16 +263,12 @@ class ConnectionStore {
     return InsertStatus::kInserted;
   }
 
-  // The hashes of an entry's keys, by FlowDirection.
-  using KeyHashes = std::array<uint64_t, 2>;
-
   // Finds out the hashes of a live entry's keys; returns false if it is not
   // this incarnation any more, or being written for longer than we wait.
   bool HashKeys(uint32_t index, uint16_t incarnation, KeyHashes& hashes) const {
     ConnectionView view;
     if (!Read(index, view) || view.incarnation != incarnation) return false;
-    hashes = {hasher_(view.record.Key(FlowDirection::kOriginal)),
-              hasher_(view.record.Key(FlowDirection::kReply))};
+    hashes = HashKeys(view.record);
     return true;
   }
 

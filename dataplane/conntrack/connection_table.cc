@@ -199,9 +199,13 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
     store.PrefetchAll(next);
   }
   const ConnectionRecord record = RecordOf(connection, now_s);
+  // The answers' buckets are far away as a rule; filling the entry takes as
+  // long as their way here.
+  const auto hashes = store.HashKeys(record);
+  for (uint64_t hash : hashes) store.PrefetchBucketsForWrite(hash);
   RaiseUsedLimit(index);
   result.status = store.Fill(index, record, connection.windows)
-                      ? store.Insert(index, record, connection.state)
+                      ? store.Insert(index, record, connection.state, hashes)
                       : InsertStatus::kBusy;
   ConnectionView& view = result.view;
   if (result.status == InsertStatus::kInserted) {
@@ -212,7 +216,7 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
             .direction = FlowDirection::kOriginal,
             .state = connection.state,
             .incarnation = incarnation,
-            .hash = Hash(connection.original),
+            .hash = hashes[0],
             .record = record};
     return result;
   }
@@ -326,7 +330,7 @@ bool ConnectionTable::LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
     lists_->Arm(worker, index, now_s + 1, now_s);
     return false;
   }
-  for (uint64_t hash : ended.hashes) store.PrefetchBuckets(hash);
+  for (uint64_t hash : ended.hashes) store.PrefetchBucketsForWrite(hash);
   return true;
 }
 
