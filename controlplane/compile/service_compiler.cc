@@ -201,7 +201,7 @@ class ServiceCompiler {
     spec.protocol = offer.port.protocol;
     spec.service = number;
     if (offer.service.session_affinity == SessionAffinity::kClientIp) {
-      spec.flags |= kServiceSourceHash;
+      spec.affinity_s = offer.service.session_affinity_timeout_s;
     }
     const auto [taken, is_first] = taken_.try_emplace(
         {spec.address, spec.protocol, spec.port}, offer.Name());

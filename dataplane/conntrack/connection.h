@@ -174,8 +174,12 @@ enum ConnectionFlag : uint8_t {
   // from outside does not keep a mapping); with neither, both directions do.
   kKeptByOriginal = 4,
   kKeptByReply = 8,
+  // Not a connection, but which backend a client has
+  // (dataplane/pipeline/affinity.h).
+  kAffinity = 16,
 };
-inline constexpr uint8_t kNotAConnection = kNatMapping | kNatContact;
+inline constexpr uint8_t kNotAConnection =
+    kNatMapping | kNatContact | kAffinity;
 
 inline constexpr uint32_t kNoConnection = 0xffffffff;
 

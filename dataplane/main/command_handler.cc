@@ -107,7 +107,8 @@ void CommandHandler::Explain(const Command& command,
   const JudgeResult result = Judge(state, tables_.identities(),
                                    {.key = command.key,
                                     .in_port = command.in_port,
-                                    .kept_translation = std::nullopt});
+                                    .kept_translation = std::nullopt,
+                                    .connections = &connections_});
   reply.drop = result.drop;
   reply.has_connection = connections_.Lookup(command.key).found();
   reply.translated = result.is_service;

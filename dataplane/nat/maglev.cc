@@ -16,7 +16,7 @@ namespace {
 // Primes just below the powers of two.
 constexpr std::array<uint32_t, 12> kSlotCounts = {
     251,   509,   1021,  2039,   4093,   8191,
-    16381, 32749, 65521, 131071, 262139, 524287};
+    16381, 32749, 65521, 131071, 262139, kMaxMaglevSlots};
 
 constexpr uint16_t kFree = std::numeric_limits<uint16_t>::max();
 

@@ -29,6 +29,7 @@ struct MaglevBackend {
 };
 
 inline constexpr uint32_t kMaxMaglevBackends = 5000;
+inline constexpr uint32_t kMaxMaglevSlots = 524287;
 
 // Returns the smallest usable prime that is at least 100 x `backends`.
 absl::StatusOr<uint32_t> MaglevSlotCount(uint32_t backends);

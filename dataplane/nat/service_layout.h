@@ -18,7 +18,7 @@
 
 namespace vswitch {
 
-inline constexpr uint64_t kServiceMagic = 0x32304356535f5356;  // "VS_SVC02"
+inline constexpr uint64_t kServiceMagic = 0x33304356535f5356;  // "VS_SVC03"
 
 struct ServiceArray {
   uint64_t offset;

@@ -9,7 +9,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/status_macros.h"
-#include "dataplane/nat/maglev.h"
 #include "dataplane/nat/service_layout.h"
 
 namespace vswitch {
@@ -152,7 +151,7 @@ const BackendRecord* ServiceTable::Select(const ServiceRecord& service,
   if (choice.slot_count == 0) return nullptr;
   const auto source = AddressWords(key.source);
   const auto destination = AddressWords(key.destination);
-  const bool source_only = (service.flags & kServiceSourceHash) != 0;
+  const bool source_only = service.affinity_s != 0;
   const uint64_t ports = static_cast<uint64_t>(key.protocol) |
                          static_cast<uint64_t>(key.destination_port.raw) << 16 |
                          static_cast<uint64_t>(key.zone) << 32;
@@ -165,15 +164,21 @@ const BackendRecord* ServiceTable::Select(const ServiceRecord& service,
   return &backends_[choice.first_backend + backend];
 }
 
-bool ServiceTable::HasBackend(const ServiceRecord& service, ClientSide side,
-                              const IpAddress& address, Be16 port) const {
-  for (const BackendRecord& backend : backends(service, side)) {
-    if (backend.address == address &&
-        (backend.port == port || backend.port.raw == 0)) {
-      return true;
-    }
+const BackendRecord* ServiceTable::FindBackend(const ServiceRecord& service,
+                                               ClientSide side,
+                                               const IpAddress& address,
+                                               Be16 port) const {
+  // The builder has them in order of addresses.
+  const std::span<const BackendRecord> all = backends(service, side);
+  auto backend = std::lower_bound(
+      all.begin(), all.end(), address,
+      [](const BackendRecord& record, const IpAddress& wanted) {
+        return record.address < wanted;
+      });
+  for (; backend != all.end() && backend->address == address; ++backend) {
+    if (backend->port == port || backend->port.raw == 0) return &*backend;
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace vswitch

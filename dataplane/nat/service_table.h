@@ -30,16 +30,19 @@
 #include "dataplane/base/byte_order.h"
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/nat/maglev.h"
 
 namespace vswitch {
 
-// The backends of one kind of client, and their Maglev table.
+// The backends of one kind of client, and their Maglev table.  The counts are
+// narrow so that a service fits a cache line.
 struct BackendChoice {
   uint32_t first_backend;
-  uint32_t backend_count;
   uint32_t first_slot;
-  uint32_t slot_count;
+  uint32_t backend_count : 13;
+  uint32_t slot_count : 19;
 };
+static_assert(kMaxMaglevBackends < 1u << 13 && kMaxMaglevSlots < 1u << 19);
 
 // Addresses from first to last.
 struct SourceRange {
@@ -54,6 +57,10 @@ struct ServiceRecord {
   BackendChoice inside;   // for pods and the node
   BackendChoice outside;  // for whom comes in by an uplink
   uint32_t service;       // the compiler's number, which keeps the names
+  // Session affinity: how long a client that makes no connection keeps its
+  // backend, which is chosen by its address alone; 0: each connection has a
+  // backend of its own.
+  uint32_t affinity_s;
   // Where clients from outside may have their addresses: sorted and apart;
   // none: anywhere.
   uint32_t first_range;
@@ -62,11 +69,11 @@ struct ServiceRecord {
   Be16 port;
   IpProtocol protocol;
   uint8_t flags;  // ServiceFlag
+  uint32_t reserved;
 };
 static_assert(sizeof(ServiceRecord) == 64);
 
 enum ServiceFlag : uint8_t {
-  kServiceSourceHash = 1,   // Maglev of the source alone: session affinity
   kServiceFromInside = 2,   // pods and the node are served
   kServiceFromOutside = 4,  // whom comes in by an uplink is served
 };
@@ -110,10 +117,11 @@ class ServiceTable {
   const BackendRecord* Select(const ServiceRecord& service, const FlowKey& key,
                               ClientSide side) const;
 
-  // Whether a flow that goes to `address` and `port` now could have been sent
-  // there by `service`.
-  bool HasBackend(const ServiceRecord& service, ClientSide side,
-                  const IpAddress& address, Be16 port) const;
+  // Returns the backend of `service` that takes connections at `address` and
+  // `port`, nullptr if there is none.
+  const BackendRecord* FindBackend(const ServiceRecord& service,
+                                   ClientSide side, const IpAddress& address,
+                                   Be16 port) const;
 
   // Returns the key that a packet with `key` has behind the translation.
   static FlowKey Translate(const FlowKey& key, const BackendRecord& backend) {

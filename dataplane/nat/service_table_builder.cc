@@ -112,6 +112,7 @@ absl::Status AppendService(const ServiceSpec& spec, Arrays& arrays) {
   record.port = Be16::FromHost(spec.port);
   record.protocol = spec.protocol;
   record.flags = spec.flags;
+  record.affinity_s = spec.affinity_s;
   record.zone = spec.zone;
   ASSIGN_OR_RETURN(record.inside, AppendBackends(spec.backends, arrays));
   if ((spec.flags & kServiceFromOutside) != 0) {

@@ -43,6 +43,7 @@ struct ServiceSpec {
   uint16_t zone = 0;
   uint32_t service = 0;                // the compiler's number
   uint8_t flags = kServiceFromInside;  // of ServiceFlag
+  uint32_t affinity_s = 0;             // as ServiceRecord
   // Whether the address has ports that are no service's: the node's own.
   bool shares_address = false;
   std::vector<BackendSpec> backends;  // none: SERVICE_NO_BACKEND

@@ -137,10 +137,10 @@ TEST_P(ServiceTableTest, FlowsSpreadOverBackendsAndStay) {
   for (const auto& [endpoint, count] : hits) EXPECT_NEAR(count, 1000, 150);
 }
 
-TEST_P(ServiceTableTest, SourceHashIgnoresTheClientPort) {
+TEST_P(ServiceTableTest, AffinityIgnoresTheClientPort) {
   ServiceTableBuilder builder(99);
   ServiceSpec spec = Spec(4);
-  spec.flags |= kServiceSourceHash;
+  spec.affinity_s = 60;
   ASSERT_TRUE(builder.Insert(spec).ok());
   const AlignedBlob blob(*builder.Build());
   const auto table = ServiceTable::Open(blob.bytes());
@@ -203,10 +203,36 @@ TEST_P(ServiceTableTest, EachSideHasItsBackends) {
   EXPECT_EQ(chosen.size(), 3u);
   const IpAddress& first = spec.backends[0].address;
   const Be16 port = Be16::FromHost(8080);
-  EXPECT_TRUE(table->HasBackend(service, ClientSide::kInside, first, port));
-  EXPECT_FALSE(table->HasBackend(service, ClientSide::kOutside, first, port));
-  EXPECT_FALSE(table->HasBackend(service, ClientSide::kInside, first,
-                                 Be16::FromHost(8081)));
+  EXPECT_NE(table->FindBackend(service, ClientSide::kInside, first, port),
+            nullptr);
+  EXPECT_EQ(table->FindBackend(service, ClientSide::kOutside, first, port),
+            nullptr);
+  EXPECT_EQ(table->FindBackend(service, ClientSide::kInside, first,
+                               Be16::FromHost(8081)),
+            nullptr);
+}
+
+TEST_P(ServiceTableTest, EveryBackendIsFoundByItsAddressAndPort) {
+  ServiceSpec spec = Spec(200);
+  for (size_t i = 0; i < spec.backends.size(); ++i) {
+    spec.backends[i].port = static_cast<uint16_t>(40000 - i * 100);
+  }
+  spec.backends.push_back(spec.backends[7]);  // two ports at one address
+  spec.backends.back().port = 9;
+  ServiceTableBuilder builder(1);
+  ASSERT_TRUE(builder.Insert(spec).ok());
+  const AlignedBlob blob(*builder.Build());
+  const auto table = ServiceTable::Open(blob.bytes());
+  const ServiceRecord& service =
+      *table->Lookup(Key(1), ClientSide::kInside).service;
+  for (const BackendSpec& backend : spec.backends) {
+    const BackendRecord* found =
+        table->FindBackend(service, ClientSide::kInside, backend.address,
+                           Be16::FromHost(backend.port));
+    ASSERT_NE(found, nullptr) << backend.address.ToString();
+    EXPECT_EQ(found->address, backend.address);
+    EXPECT_EQ(found->port.ToHost(), backend.port);
+  }
 }
 
 TEST_P(ServiceTableTest, EqualServicesGiveEqualBytesInAnyOrder) {
@@ -294,7 +320,7 @@ TEST_P(ServiceTableTest, DamagedBlobIsRefusedOrStaysInsideIt) {
         const ServiceLookup found = table->Lookup(Key(1), side);
         if (found.kind != ServiceLookupKind::kFound) continue;
         table->Select(*found.service, Key(1), side);
-        table->HasBackend(*found.service, side, client, Be16{1});
+        table->FindBackend(*found.service, side, client, Be16{1});
       }
     }
     byte = kept;

@@ -122,7 +122,9 @@ void OfflineSwitch::Housekeep(uint64_t now_ns) {
 }
 
 JudgeResult OfflineSwitch::AskJudge(const JudgeQuery& query) const {
-  return Judge(state_, identities_, query);
+  JudgeQuery with_affinities = query;
+  with_affinities.connections = &*connections_;
+  return Judge(state_, identities_, with_affinities);
 }
 
 bool OfflineSwitch::PopDropRecord(Event& event) {

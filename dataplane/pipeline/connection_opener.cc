@@ -12,6 +12,8 @@ namespace {
 // taken, one in five hundred connections finds none.
 constexpr uint32_t kPortAttempts = 64;
 
+constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
+
 bool HasPort(IpProtocol protocol) {
   switch (protocol) {
     case IpProtocol::kTcp:
@@ -170,6 +172,42 @@ void ConnectionOpener::KeepMapping(const ConnectionView& view) {
   Touch(connections_.Lookup(MappingKey(inside)));
   inside.destination = view.record.TranslatedKey(view.direction).destination;
   Touch(connections_.Lookup(ContactKey(inside)));
+}
+
+void ConnectionOpener::KeepAffinity(const NewConnection& connection,
+                                    uint32_t timeout_s) {
+  const BackendEnd backend{connection.reply.source,
+                           connection.reply.source_port};
+  ConnectionView kept = connections_.Lookup(AffinityKey(connection.original));
+  if (kept.found() && BackendOf(kept.record) != backend) {
+    context_.EraseConnection(kept, ConnectionEnd::kEndpointGone);
+    kept = {};
+  }
+  if (!kept.found()) kept = InsertAffinity(connection, backend);
+  // The table forgets an entry of this protocol when it was idle for other_s.
+  // So the client is noted as seen at the time that comes as much before the
+  // end; in a machine's first minutes that may be no time at all.
+  const uint64_t end_ns = burst_.now_ns + timeout_s * kNanosecondsPerSecond;
+  const uint64_t idle_ns =
+      burst_.state->settings().timeouts.other_s * kNanosecondsPerSecond;
+  connections_.Touch(kept, 0, end_ns > idle_ns ? end_ns - idle_ns : 0);
+}
+
+// Returns the new entry, or none where there is no room: the client's next
+// connection chooses anew, and most likely the same.
+ConnectionView ConnectionOpener::InsertAffinity(const NewConnection& connection,
+                                                const BackendEnd& backend) {
+  NewConnection affinity{.original = AffinityKey(connection.original),
+                         .judgement = connection.judgement,
+                         .state = ConnectionState::kReplied,
+                         .flags = kAffinity | kKeptByOriginal,
+                         .service = connection.service};
+  for (uint32_t number = 0; number < kMaxAffinityNumbers; ++number) {
+    affinity.reply = AffinityReplyKey(connection.original, backend, number);
+    const InsertResult inserted = Insert(affinity);
+    if (inserted.status != InsertStatus::kReplyTaken) return inserted.view;
+  }
+  return {};
 }
 
 void ConnectionOpener::Touch(const ConnectionView& view) {

@@ -17,6 +17,7 @@
 
 #include "dataplane/base/flow_key.h"
 #include "dataplane/conntrack/connection_table.h"
+#include "dataplane/pipeline/affinity.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
 
@@ -55,9 +56,15 @@ class ConnectionOpener {
   // what keeps the mapping and the right to answer (RFC 4787 REQ-6).
   void KeepMapping(const ConnectionView& view);
 
+  // Notes that the client of a connection, which was just made, has its
+  // backend from now on for `timeout_s` (dataplane/pipeline/affinity.h).
+  void KeepAffinity(const NewConnection& connection, uint32_t timeout_s);
+
  private:
   InsertResult Insert(const NewConnection& connection);
   InsertResult InsertMapped(NewConnection& connection, FlowKey& leaving);
+  ConnectionView InsertAffinity(const NewConnection& connection,
+                                const BackendEnd& backend);
   InsertStatus FindOutside(const NewConnection& connection, FlowKey& leaving);
   void NoteContact(const NewConnection& connection, const FlowKey& leaving);
   void Touch(const ConnectionView& view);

@@ -164,7 +164,9 @@ class FirstPacket {
     PacketMeta& meta = burst_.metas[slot];
     // An error begins nothing; what it is about is not known any more.
     if (meta.icmp == IcmpKind::kError) return DropReason::kIcmpNoFlow;
-    JudgeQuery query{.key = Key(slot), .in_port = burst_.in_port};
+    JudgeQuery query{.key = Key(slot),
+                     .in_port = burst_.in_port,
+                     .connections = &connections_};
     const DropReason mapping = FindMapping(query);
     if (mapping != DropReason::kNone) return mapping;
     JudgeResult result = Ask(query);
@@ -241,6 +243,9 @@ class FirstPacket {
         burst_.metas[slot].connection = inserted.view.index;
         connections_.Touch(inserted.view, burst_.metas[slot].packet_bytes,
                            burst_.now_ns);
+        if (result.affinity_s != 0) {
+          opener_.KeepAffinity(connection, result.affinity_s);
+        }
         if (result.shadow_denial.has_value()) {
           context_.RecordShadowDenial(burst_, slot, result);
         }
@@ -278,8 +283,8 @@ class FirstPacket {
     const ServiceLookup found =
         services.Lookup(record.Key(FlowDirection::kOriginal), side);
     return found.kind != ServiceLookupKind::kFound ||
-           !services.HasBackend(*found.service, side, record.reply_source,
-                                record.reply_source_port);
+           services.FindBackend(*found.service, side, record.reply_source,
+                                record.reply_source_port) == nullptr;
   }
 
   DropReason JudgeAgain(uint32_t slot) {

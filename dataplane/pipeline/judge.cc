@@ -3,6 +3,7 @@
 #include "dataplane/pipeline/judge.h"
 
 #include "dataplane/nat/source_nat.h"
+#include "dataplane/pipeline/affinity.h"
 #include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/policy/policy_set.h"
 
@@ -64,11 +65,28 @@ class Judging {
       default:
         break;
     }
-    const BackendRecord* backend =
-        state_.services().Select(*found.service, query_.key, side);
+    const BackendRecord* backend = SelectBackend(*found.service, side);
     if (backend == nullptr) return DropReason::kServiceNoBackend;
+    result_.affinity_s = found.service->affinity_s;
     result_.translated = ServiceTable::Translate(query_.key, *backend);
     return DropReason::kNone;
+  }
+
+  const BackendRecord* SelectBackend(const ServiceRecord& service,
+                                     ClientSide side) const {
+    const ServiceTable& services = state_.services();
+    if (service.affinity_s != 0 && query_.connections != nullptr) {
+      const ConnectionView kept =
+          query_.connections->Lookup(AffinityKey(query_.key));
+      if (IsAffinity(kept)) {
+        const BackendEnd end = BackendOf(kept.record);
+        // It may be none any more, or be on its way out.
+        const BackendRecord* backend =
+            services.FindBackend(service, side, end.address, end.port);
+        if (backend != nullptr) return backend;
+      }
+    }
+    return services.Select(service, query_.key, side);
   }
 
   // Finds what is at `address`: an endpoint of this node, or what a route

@@ -26,6 +26,7 @@
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/policy_direction.h"
+#include "dataplane/conntrack/connection_table.h"
 #include "dataplane/forwarding/forwarding_state.h"
 #include "dataplane/policy/policy_table.h"
 #include "dataplane/tables/identity_table.h"
@@ -41,6 +42,9 @@ struct JudgeQuery {
   // A connection that is judged again keeps its backend: its key behind the
   // translation that was chosen when it began.
   std::optional<FlowKey> kept_translation;
+  // Where clients with session affinity have their backends noted; nullptr:
+  // they have none.
+  const ConnectionTable* connections = nullptr;
 };
 
 // One end of the connection as policy sees it.
@@ -63,6 +67,7 @@ struct JudgeResult {
   FlowKey translated;                   // the key as it leaves
   bool is_service = false;              // went to a service's address
   uint32_t service = 0;                 // its number, if is_service
+  uint32_t affinity_s = 0;              // as ServiceRecord
   // The source's address outside, if it gets another; which port it gets there
   // is found when the connection begins, and `translated` lacks both.
   std::optional<IpAddress> nat_address;
