@@ -227,6 +227,9 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kServiceSourceRange, "SERVICE_SOURCE_RANGE", kFirstPacket, kExpected,
      "client is in none of the service's loadBalancerSourceRanges",
      "Kubernetes Service"},
+    {kServiceNoLocalBackend, "SERVICE_NO_LOCAL_BACKEND", kFirstPacket,
+     kExpected, "traffic policy Local, and all backends are of other nodes",
+     "Kubernetes Service"},
 }};
 
 // A row stands at the index of its number, so that look-ups are array reads.

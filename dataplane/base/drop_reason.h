@@ -134,8 +134,9 @@ enum class DropReason : uint8_t {
   kQuarantine = 105,
   kServiceInsideOnly = 106,
   kServiceSourceRange = 107,
+  kServiceNoLocalBackend = 108,
 };
-inline constexpr uint32_t kDropReasonCount = 108;  // kNone included
+inline constexpr uint32_t kDropReasonCount = 109;  // kNone included
 
 // The pipeline stage that a reason belongs to; kReceive and kTransmit are the
 // port drivers', kSwitch belongs to no packet path.

@@ -76,6 +76,9 @@ static_assert(sizeof(ServiceRecord) == 64);
 enum ServiceFlag : uint8_t {
   kServiceFromInside = 2,   // pods and the node are served
   kServiceFromOutside = 4,  // whom comes in by an uplink is served
+  // There are backends, but none that these clients may have here.
+  kServiceElsewhereInside = 8,
+  kServiceElsewhereOutside = 16,
 };
 
 struct BackendRecord {
@@ -116,6 +119,14 @@ class ServiceTable {
   // REQUIRES: `service` is of this table.
   const BackendRecord* Select(const ServiceRecord& service, const FlowKey& key,
                               ClientSide side) const;
+
+  // Whether clients of `side` without a backend here would have one on another
+  // node: a load balancer is to find that out by silence, not by a refusal.
+  static bool IsElsewhere(const ServiceRecord& service, ClientSide side) {
+    return (service.flags &
+            (side == ClientSide::kInside ? kServiceElsewhereInside
+                                         : kServiceElsewhereOutside)) != 0;
+  }
 
   // Returns the backend of `service` that takes connections at `address` and
   // `port`, nullptr if there is none.

@@ -235,6 +235,20 @@ TEST_P(ServiceTableTest, EveryBackendIsFoundByItsAddressAndPort) {
   }
 }
 
+TEST_P(ServiceTableTest, KnowsWhoseBackendsAreElsewhere) {
+  ServiceSpec spec = Spec(1);
+  spec.flags |= kServiceFromOutside | kServiceElsewhereOutside;
+  ServiceTableBuilder builder(1);
+  ASSERT_TRUE(builder.Insert(spec).ok());
+  const AlignedBlob blob(*builder.Build());
+  const auto table = ServiceTable::Open(blob.bytes());
+  const ServiceRecord& service =
+      *table->Lookup(Key(1), ClientSide::kOutside).service;
+  EXPECT_EQ(table->Select(service, Key(1), ClientSide::kOutside), nullptr);
+  EXPECT_TRUE(ServiceTable::IsElsewhere(service, ClientSide::kOutside));
+  EXPECT_FALSE(ServiceTable::IsElsewhere(service, ClientSide::kInside));
+}
+
 TEST_P(ServiceTableTest, EqualServicesGiveEqualBytesInAnyOrder) {
   ServiceSpec first = Spec(3);
   ServiceSpec second = Spec(2);

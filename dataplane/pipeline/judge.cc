@@ -66,7 +66,11 @@ class Judging {
         break;
     }
     const BackendRecord* backend = SelectBackend(*found.service, side);
-    if (backend == nullptr) return DropReason::kServiceNoBackend;
+    if (backend == nullptr) {
+      return ServiceTable::IsElsewhere(*found.service, side)
+                 ? DropReason::kServiceNoLocalBackend
+                 : DropReason::kServiceNoBackend;
+    }
     result_.affinity_s = found.service->affinity_s;
     result_.translated = ServiceTable::Translate(query_.key, *backend);
     return DropReason::kNone;
