@@ -65,7 +65,8 @@ spec:
   - name: web
     image: nginx:1.25
     env: [{name: A, value: "1"}]
-    ports: [{name: http, containerPort: 8080, protocol: TCP}]
+    ports: [{name: http, containerPort: 8080, protocol: TCP},
+            {containerPort: 53, hostPort: 53, hostIP: "::", protocol: UDP}]
   volumes: [{name: x, emptyDir: {}}]
 status:
   phase: Running
@@ -84,6 +85,8 @@ spec:
   sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}
   selector: {role: backend}
   ports: [{name: http, port: 80, protocol: TCP, targetPort: http}]
+  trafficDistribution: PreferClose
+  healthCheckNodePort: 32000
   externalIPs: [198.51.100.1]
   loadBalancerSourceRanges: [10.0.0.0/8]
 status: {loadBalancer: {ingress: [{ip: 203.0.113.80, ipMode: VIP}]}}
@@ -100,6 +103,7 @@ endpoints:
   conditions: {ready: true, serving: true, terminating: false}
   targetRef: {kind: Pod, name: web, namespace: demo}
   zone: a
+  hints: {forZones: [{name: a}, {name: b}], forNodes: [{name: n1}]}
 ports: [{name: http, port: 8080, protocol: TCP}]
 ---
 apiVersion: v1
@@ -198,9 +202,14 @@ TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
   EXPECT_THAT(pod.pod_ips(), ElementsAre("10.0.0.5", "fd00::5"));
   EXPECT_EQ(pod.container_ports(0).name(), "http");
   EXPECT_EQ(pod.container_ports(0).container_port(), 8080u);
+  EXPECT_EQ(pod.container_ports(1).host_port(), 53u);
+  EXPECT_EQ(pod.container_ports(1).host_ip(), "::");
   const v1::Service& service = reader.manifests()[2].resource.service();
   EXPECT_THAT(service.cluster_ips(), ElementsAre("10.1.0.1", "fd01::1"));
   EXPECT_EQ(service.session_affinity_timeout_seconds(), 60u);
+  EXPECT_EQ(service.traffic_distribution(),
+            v1::TRAFFIC_DISTRIBUTION_PREFER_CLOSE);
+  EXPECT_EQ(service.health_check_node_port(), 32000u);
   EXPECT_THAT(service.external_ips(), ElementsAre("198.51.100.1"));
   EXPECT_THAT(service.load_balancer_ips(), ElementsAre("203.0.113.80"));
   EXPECT_THAT(service.load_balancer_source_ranges(), ElementsAre("10.0.0.0/8"));
@@ -208,6 +217,9 @@ TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
       reader.manifests()[3].resource.endpoint_slice();
   EXPECT_EQ(slice.address_type(), v1::ADDRESS_TYPE_IPV6);
   EXPECT_EQ(slice.endpoints(0).target_pod(), "web");
+  EXPECT_EQ(slice.endpoints(0).zone(), "a");
+  EXPECT_THAT(slice.endpoints(0).hint_zones(), ElementsAre("a", "b"));
+  EXPECT_THAT(slice.endpoints(0).hint_nodes(), ElementsAre("n1"));
   const v1::Node& node = reader.manifests()[4].resource.node();
   EXPECT_THAT(node.pod_cidrs(), ElementsAre("10.0.0.0/24", "fd00::/64"));
   EXPECT_THAT(node.addresses(), ElementsAre("192.0.2.1"));

@@ -40,6 +40,8 @@ void AddPod(const v1::Pod& pod, Json& object) {
     Set(item, "name", port.name());
     item["protocol"] = ProtocolText(port.protocol());
     item["containerPort"] = port.container_port();
+    Set(item, "hostPort", port.host_port());
+    Set(item, "hostIP", port.host_ip());
     ports.push_back(item);
   }
   if (!ports.empty()) {
@@ -81,6 +83,9 @@ void AddService(const v1::Service& service, Json& object) {
       Spell(kTrafficPolicySpellings, service.internal_traffic_policy()));
   Set(spec, "externalTrafficPolicy",
       Spell(kTrafficPolicySpellings, service.external_traffic_policy()));
+  Set(spec, "trafficDistribution",
+      Spell(kTrafficDistributionSpellings, service.traffic_distribution()));
+  Set(spec, "healthCheckNodePort", service.health_check_node_port());
   if (service.publish_not_ready_addresses()) {
     spec["publishNotReadyAddresses"] = true;
   }
@@ -108,6 +113,13 @@ void AddEndpointSlice(const v1::EndpointSlice& slice, Json& object) {
       item["conditions"]["terminating"] = endpoint.terminating();
     }
     Set(item, "nodeName", endpoint.node_name());
+    Set(item, "zone", endpoint.zone());
+    for (const std::string& zone : endpoint.hint_zones()) {
+      item["hints"]["forZones"].push_back({{"name", zone}});
+    }
+    for (const std::string& node : endpoint.hint_nodes()) {
+      item["hints"]["forNodes"].push_back({{"name", node}});
+    }
     if (!endpoint.target_pod().empty()) {
       item["targetRef"] = {{"kind", "Pod"}, {"name", endpoint.target_pod()}};
     }

@@ -85,7 +85,10 @@ void ReadContainer(const YamlNode& node, const std::string& path,
     if (auto number = reader.Number("containerPort", 1, kMaxPortNumber)) {
       port.set_container_port(static_cast<uint32_t>(*number));
     }
-    reader.Ignore({"hostIP", "hostPort"});
+    if (auto number = reader.Number("hostPort", 0, kMaxPortNumber)) {
+      port.set_host_port(static_cast<uint32_t>(*number));
+    }
+    if (auto address = reader.Text("hostIP")) port.set_host_ip(*address);
     reader.Finish();
   });
   container.Ignore(kUnusedOfContainers);

@@ -1,6 +1,7 @@
 // Readers of Service and EndpointSlice.
 
 #include <string>
+#include <utility>
 
 #include "controlplane/cli/spec_readers.h"
 
@@ -64,6 +65,22 @@ void ReadAffinity(MappingReader& spec, v1::Service& service) {
   });
 }
 
+void ReadTrafficPolicies(MappingReader& spec, v1::Service& service) {
+  if (auto value =
+          spec.Enum("internalTrafficPolicy", kTrafficPolicySpellings)) {
+    service.set_internal_traffic_policy(static_cast<v1::TrafficPolicy>(*value));
+  }
+  if (auto value =
+          spec.Enum("externalTrafficPolicy", kTrafficPolicySpellings)) {
+    service.set_external_traffic_policy(static_cast<v1::TrafficPolicy>(*value));
+  }
+  if (auto value =
+          spec.Enum("trafficDistribution", kTrafficDistributionSpellings)) {
+    service.set_traffic_distribution(
+        static_cast<v1::TrafficDistribution>(*value));
+  }
+}
+
 void ReadServiceSpec(const YamlNode& node, const std::string& path,
                      ReadContext& context, v1::Service& service) {
   MappingReader spec(node, path, context);
@@ -78,14 +95,7 @@ void ReadServiceSpec(const YamlNode& node, const std::string& path,
     (*service.mutable_selector())[key] = value;
   }
   ReadAffinity(spec, service);
-  if (auto value =
-          spec.Enum("internalTrafficPolicy", kTrafficPolicySpellings)) {
-    service.set_internal_traffic_policy(static_cast<v1::TrafficPolicy>(*value));
-  }
-  if (auto value =
-          spec.Enum("externalTrafficPolicy", kTrafficPolicySpellings)) {
-    service.set_external_traffic_policy(static_cast<v1::TrafficPolicy>(*value));
-  }
+  ReadTrafficPolicies(spec, service);
   if (auto value = spec.Bool("publishNotReadyAddresses")) {
     service.set_publish_not_ready_addresses(*value);
   }
@@ -95,11 +105,25 @@ void ReadServiceSpec(const YamlNode& node, const std::string& path,
   for (std::string& cidr : spec.TextList("loadBalancerSourceRanges")) {
     service.add_load_balancer_source_ranges(std::move(cidr));
   }
+  if (auto number = spec.Number("healthCheckNodePort", 0, kMaxPortNumber)) {
+    service.set_health_check_node_port(static_cast<uint32_t>(*number));
+  }
   // loadBalancerIP is a wish; what was given stands in the status.
-  spec.Ignore({"allocateLoadBalancerNodePorts", "externalName",
-               "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy",
-               "loadBalancerClass", "loadBalancerIP", "trafficDistribution"});
+  spec.Ignore({"allocateLoadBalancerNodePorts", "externalName", "ipFamilies",
+               "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP"});
   spec.Finish();
+}
+
+// Reads a list of mappings that hold a name each.
+void ReadNames(MappingReader& parent, absl::string_view list,
+               google::protobuf::RepeatedPtrField<std::string>& names) {
+  ReadContext& context = parent.context();
+  parent.Each(list, [&](const YamlNode& node, const std::string& path) {
+    MappingReader reader(node, path, context);
+    reader.Require("name");
+    if (auto name = reader.Text("name")) names.Add(std::move(*name));
+    reader.Finish();
+  });
 }
 
 void ReadEndpoint(const YamlNode& node, const std::string& path,
@@ -128,7 +152,14 @@ void ReadEndpoint(const YamlNode& node, const std::string& path,
         {"apiVersion", "fieldPath", "namespace", "resourceVersion", "uid"});
     reference.Finish();
   });
-  reader.Ignore({"deprecatedTopology", "hints", "hostname", "zone"});
+  if (auto zone = reader.Text("zone")) endpoint.set_zone(*zone);
+  reader.Mapping("hints", [&](const YamlNode& item, const std::string& p) {
+    MappingReader hints(item, p, context);
+    ReadNames(hints, "forZones", *endpoint.mutable_hint_zones());
+    ReadNames(hints, "forNodes", *endpoint.mutable_hint_nodes());
+    hints.Finish();
+  });
+  reader.Ignore({"deprecatedTopology", "hostname"});
   reader.Finish();
 }
 

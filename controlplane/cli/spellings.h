@@ -43,6 +43,11 @@ inline constexpr Spelling kTrafficPolicySpellings[] = {
     {"Cluster", v1::TRAFFIC_POLICY_CLUSTER},
     {"Local", v1::TRAFFIC_POLICY_LOCAL},
 };
+inline constexpr Spelling kTrafficDistributionSpellings[] = {
+    {"PreferClose", v1::TRAFFIC_DISTRIBUTION_PREFER_CLOSE},
+    {"PreferSameZone", v1::TRAFFIC_DISTRIBUTION_PREFER_SAME_ZONE},
+    {"PreferSameNode", v1::TRAFFIC_DISTRIBUTION_PREFER_SAME_NODE},
+};
 inline constexpr Spelling kAddressTypeSpellings[] = {
     {"IPv4", v1::ADDRESS_TYPE_IPV4},
     {"IPv6", v1::ADDRESS_TYPE_IPV6},

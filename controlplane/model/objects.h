@@ -52,6 +52,10 @@ struct ContainerPort {
   std::string name;  // empty: not named
   IpProtocol protocol = IpProtocol::kTcp;
   uint16_t port = 0;
+  uint16_t host_port = 0;  // of the node, that leads to it; 0: none
+  // Which of the node's addresses has the host port; none: all, unspecified:
+  // all of that family.
+  std::optional<IpAddress> host_ip;
 };
 
 enum class PodPhase : uint8_t {
@@ -87,6 +91,12 @@ struct ServicePort {
 
 enum class SessionAffinity : uint8_t { kNone, kClientIp };
 enum class TrafficPolicy : uint8_t { kCluster, kLocal };
+enum class TrafficDistribution : uint8_t {
+  kNone,
+  kPreferClose,  // another word for the next one
+  kPreferSameZone,
+  kPreferSameNode,
+};
 
 // Backends come from EndpointSlices, never from `selector`.
 struct Service {
@@ -102,6 +112,9 @@ struct Service {
   std::vector<IpAddress> external_ips;
   std::vector<IpAddress> load_balancer_ips;  // of the status
   std::vector<IpPrefix> load_balancer_source_ranges;
+  TrafficDistribution traffic_distribution = TrafficDistribution::kNone;
+  // Where the node says how many endpoints it has; 0: nowhere.
+  uint16_t health_check_node_port = 0;
 };
 
 // The label that ties an EndpointSlice to its Service.
@@ -109,6 +122,8 @@ inline constexpr absl::string_view kServiceNameLabel =
     "kubernetes.io/service-name";
 inline constexpr absl::string_view kNamespaceNameLabel =
     "kubernetes.io/metadata.name";
+// The label of a Node that says in which zone it is.
+inline constexpr absl::string_view kZoneLabel = "topology.kubernetes.io/zone";
 
 struct Endpoint {
   std::vector<IpAddress> addresses;  // the first one counts
@@ -117,6 +132,9 @@ struct Endpoint {
   bool terminating = false;
   std::string node_name;
   std::string target_pod;  // name in the slice's namespace, may be empty
+  std::string zone;        // where it is, may be empty
+  std::vector<std::string> hint_zones;  // whose clients are to use it
+  std::vector<std::string> hint_nodes;  // likewise
 };
 
 struct EndpointSlicePort {

@@ -180,6 +180,39 @@ const BadCase kBadCases[] = {
      "metadata { name: 'a' } service { load_balancer_source_ranges: "
      "'10.0.0.0/33' }",
      "service.load_balancer_source_ranges[0]"},
+    {"node_port",
+     "metadata { name: 'a' } service { ports { port: 80 "
+     "node_port: 65536 } }",
+     "service.ports[0].node_port"},
+    {"affinity_timeout",
+     "metadata { name: 'a' } service { "
+     "session_affinity_timeout_seconds: 86401 }",
+     "service.session_affinity_timeout_seconds"},
+    {"health_check_port",
+     "metadata { name: 'a' } service { "
+     "health_check_node_port: 65536 }",
+     "service.health_check_node_port"},
+    {"host_port",
+     "metadata { name: 'a' } pod { container_ports { "
+     "container_port: 80 host_port: 65536 } }",
+     "pod.container_ports[0].host_port"},
+    {"host_ip",
+     "metadata { name: 'a' } pod { container_ports { "
+     "container_port: 80 host_port: 80 host_ip: '::1' } }",
+     "pod.container_ports[0].host_ip"},
+    {"link_local_backend",
+     "metadata { name: 'a' } endpoint_slice { address_type: ADDRESS_TYPE_IPV6 "
+     "endpoints { addresses: 'fd00::1' } endpoints { addresses: 'fe80::1' } }",
+     "endpoint_slice.endpoints[1].addresses[0]"},
+    {"empty_hint",
+     "metadata { name: 'a' } endpoint_slice { address_type: ADDRESS_TYPE_IPV4 "
+     "endpoints { addresses: '10.0.0.1' hint_zones: 'a' hint_zones: '' } }",
+     "endpoint_slice.endpoints[0].hint_zones[1]"},
+    {"nine_hints",
+     "metadata { name: 'a' } endpoint_slice { address_type: ADDRESS_TYPE_IPV4 "
+     "endpoints { addresses: '10.0.0.1' hint_nodes: ['a', 'b', 'c', 'd', 'e', "
+     "'f', 'g', 'h', 'i'] } }",
+     "endpoint_slice.endpoints[0].hint_nodes"},
     {"loopback_backend",
      "metadata { name: 'a' } endpoint_slice { address_type: ADDRESS_TYPE_IPV4 "
      "endpoints { addresses: '127.0.0.1' } }",
@@ -297,13 +330,18 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
       "namespace {}",
       "metadata { name: 'a' annotations { key: 'x' value: 'any text' } } "
       "pod { pod_ips: ['10.0.0.1', 'fd00::1'] container_ports { name: 'web' "
-      "container_port: 80 } phase: POD_PHASE_FAILED node_name: 'n1' }",
+      "container_port: 80 host_port: 8080 host_ip: '::' } "
+      "phase: POD_PHASE_FAILED node_name: 'n1' }",
       "metadata { name: 'a' } service { cluster_ips: ['10.96.0.1', 'fd01::1'] "
       "ports { name: 'x' port: 80 protocol: PROTOCOL_UDP node_port: 30000 } "
       "selector { key: 'a' value: 'b' } type: SERVICE_TYPE_NODE_PORT "
-      "session_affinity: SESSION_AFFINITY_CLIENT_IP }",
+      "session_affinity: SESSION_AFFINITY_CLIENT_IP "
+      "session_affinity_timeout_seconds: 86400 "
+      "traffic_distribution: TRAFFIC_DISTRIBUTION_PREFER_CLOSE "
+      "health_check_node_port: 32000 }",
       "metadata { name: 'a' } endpoint_slice { address_type: ADDRESS_TYPE_IPV6 "
-      "endpoints { addresses: 'fd00::9' ready: false target_pod: 'x' } "
+      "endpoints { addresses: 'fd00::9' ready: false target_pod: 'x' "
+      "zone: 'a' hint_zones: ['a', 'b'] hint_nodes: 'n1' } "
       "ports { port: 8080 } }",
       Policy("pod_selector { match_labels { key: 'a' value: 'b' } "
              "match_expressions { key: 'a' values: 'c' values: 'd' "

@@ -14,6 +14,8 @@ using google::protobuf::RepeatedPtrField;
 
 constexpr uint32_t kMaxAffinitySeconds = 86400;  // Kubernetes' limit
 constexpr uint32_t kDefaultAffinitySeconds = 10800;
+constexpr int kMaxHints = 8;            // Kubernetes' limit
+constexpr size_t kMaxHintLength = 253;  // of a Node's name
 
 }  // namespace
 
@@ -73,13 +75,10 @@ void CheckOnePerFamily(FieldReader& reader, const FieldPath& parent,
   }
 }
 
-Service ReadService(FieldReader& reader, const FieldPath& path,
-                    const v1::Service& message) {
-  Service service;
-  service.type = message.type() == v1::SERVICE_TYPE_UNSPECIFIED
-                     ? ServiceType::kClusterIp
-                     : static_cast<ServiceType>(message.type() -
-                                                v1::SERVICE_TYPE_CLUSTER_IP);
+namespace {
+
+void ReadServiceAddresses(FieldReader& reader, const FieldPath& path,
+                          const v1::Service& message, Service& service) {
   service.cluster_ips =
       ReadAddresses(reader, path, "cluster_ips", message.cluster_ips());
   CheckOnePerFamily(reader, path, "cluster_ips", service.cluster_ips);
@@ -93,6 +92,10 @@ Service ReadService(FieldReader& reader, const FieldPath& path,
   service.load_balancer_source_ranges =
       ReadPrefixes(reader, path, "load_balancer_source_ranges",
                    message.load_balancer_source_ranges());
+}
+
+void ReadServicePorts(FieldReader& reader, const FieldPath& path,
+                      const v1::Service& message, Service& service) {
   for (int i = 0; i < message.ports_size(); ++i) {
     const v1::ServicePort& in = message.ports(i);
     FieldPath port(&path, "ports", i);
@@ -108,7 +111,14 @@ Service ReadService(FieldReader& reader, const FieldPath& path,
     }
     service.ports.push_back(std::move(out));
   }
-  service.selector = reader.ReadLabels({&path, "selector"}, message.selector());
+  if (message.health_check_node_port() != 0) {
+    service.health_check_node_port = reader.ReadPortNumber(
+        {&path, "health_check_node_port"}, message.health_check_node_port());
+  }
+}
+
+void ReadAffinity(FieldReader& reader, const FieldPath& path,
+                  const v1::Service& message, Service& service) {
   if (message.session_affinity() == v1::SESSION_AFFINITY_CLIENT_IP) {
     service.session_affinity = SessionAffinity::kClientIp;
   }
@@ -120,13 +130,79 @@ Service ReadService(FieldReader& reader, const FieldPath& path,
     reader.AddFault({&path, "session_affinity_timeout_seconds"},
                     absl::StrCat("is more than ", kMaxAffinitySeconds));
   }
-  if (message.internal_traffic_policy() == v1::TRAFFIC_POLICY_LOCAL) {
-    service.internal_traffic_policy = TrafficPolicy::kLocal;
+}
+
+TrafficPolicy ReadTrafficPolicy(v1::TrafficPolicy policy) {
+  return policy == v1::TRAFFIC_POLICY_LOCAL ? TrafficPolicy::kLocal
+                                            : TrafficPolicy::kCluster;
+}
+
+// Names of zones or nodes.
+std::vector<std::string> ReadHints(FieldReader& reader, const FieldPath& parent,
+                                   absl::string_view name,
+                                   const RepeatedPtrField<std::string>& in) {
+  if (in.size() > kMaxHints) {
+    reader.AddFault({&parent, name},
+                    absl::StrCat("holds ", in.size(), "; at most ", kMaxHints));
   }
-  if (message.external_traffic_policy() == v1::TRAFFIC_POLICY_LOCAL) {
-    service.external_traffic_policy = TrafficPolicy::kLocal;
+  for (int i = 0; i < in.size(); ++i) {
+    const FieldPath path(&parent, name, i);
+    if (in[i].empty()) reader.AddFault(path, "must not be empty");
+    reader.CheckLength(path, in[i], kMaxHintLength);
   }
+  return {in.begin(), in.end()};
+}
+
+Endpoint ReadEndpoint(FieldReader& reader, const FieldPath& path,
+                      const v1::Endpoint& message, IpFamily family) {
+  Endpoint endpoint;
+  endpoint.addresses =
+      ReadAddresses(reader, path, "addresses", message.addresses());
+  if (endpoint.addresses.empty()) {
+    reader.AddFault({&path, "addresses"}, "must hold at least one address");
+  }
+  CheckReachable(reader, path, "addresses", endpoint.addresses);
+  for (size_t i = 0; i < endpoint.addresses.size(); ++i) {
+    if (endpoint.addresses[i].family() != family) {
+      reader.AddFault({&path, "addresses", static_cast<int>(i)},
+                      "is not of the slice's address_type");
+    }
+  }
+  // Kubernetes: a condition that is not set is to be taken as ready.
+  endpoint.ready = message.has_ready() ? message.ready() : true;
+  endpoint.serving = message.has_serving() ? message.serving() : endpoint.ready;
+  endpoint.terminating = message.terminating();
+  endpoint.node_name = message.node_name();
+  endpoint.target_pod = message.target_pod();
+  endpoint.zone = message.zone();
+  reader.CheckLength({&path, "zone"}, endpoint.zone, kMaxHintLength);
+  endpoint.hint_zones =
+      ReadHints(reader, path, "hint_zones", message.hint_zones());
+  endpoint.hint_nodes =
+      ReadHints(reader, path, "hint_nodes", message.hint_nodes());
+  return endpoint;
+}
+
+}  // namespace
+
+Service ReadService(FieldReader& reader, const FieldPath& path,
+                    const v1::Service& message) {
+  Service service;
+  service.type = message.type() == v1::SERVICE_TYPE_UNSPECIFIED
+                     ? ServiceType::kClusterIp
+                     : static_cast<ServiceType>(message.type() -
+                                                v1::SERVICE_TYPE_CLUSTER_IP);
+  ReadServiceAddresses(reader, path, message, service);
+  ReadServicePorts(reader, path, message, service);
+  service.selector = reader.ReadLabels({&path, "selector"}, message.selector());
+  ReadAffinity(reader, path, message, service);
+  service.internal_traffic_policy =
+      ReadTrafficPolicy(message.internal_traffic_policy());
+  service.external_traffic_policy =
+      ReadTrafficPolicy(message.external_traffic_policy());
   service.publish_not_ready_addresses = message.publish_not_ready_addresses();
+  service.traffic_distribution =
+      static_cast<TrafficDistribution>(message.traffic_distribution());
   return service;
 }
 
@@ -140,27 +216,9 @@ EndpointSlice ReadEndpointSlice(FieldReader& reader, const FieldPath& path,
                            ? IpFamily::kIpv6
                            : IpFamily::kIpv4;
   for (int i = 0; i < message.endpoints_size(); ++i) {
-    const v1::Endpoint& in = message.endpoints(i);
-    FieldPath at(&path, "endpoints", i);
-    Endpoint out;
-    out.addresses = ReadAddresses(reader, at, "addresses", in.addresses());
-    if (out.addresses.empty()) {
-      reader.AddFault({&at, "addresses"}, "must hold at least one address");
-    }
-    CheckReachable(reader, at, "addresses", out.addresses);
-    for (size_t k = 0; k < out.addresses.size(); ++k) {
-      if (out.addresses[k].family() != slice.address_type) {
-        reader.AddFault({&at, "addresses", static_cast<int>(k)},
-                        "is not of the slice's address_type");
-      }
-    }
-    // Kubernetes: a condition that is not set is to be taken as ready.
-    out.ready = in.has_ready() ? in.ready() : true;
-    out.serving = in.has_serving() ? in.serving() : out.ready;
-    out.terminating = in.terminating();
-    out.node_name = in.node_name();
-    out.target_pod = in.target_pod();
-    slice.endpoints.push_back(std::move(out));
+    slice.endpoints.push_back(ReadEndpoint(reader, {&path, "endpoints", i},
+                                           message.endpoints(i),
+                                           slice.address_type));
   }
   for (int i = 0; i < message.ports_size(); ++i) {
     const v1::EndpointPort& in = message.ports(i);

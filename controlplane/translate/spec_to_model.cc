@@ -71,6 +71,27 @@ IpProtocol ReadProtocol(v1::Protocol protocol) {
   }
 }
 
+namespace {
+
+void ReadHostPort(FieldReader& reader, const FieldPath& path,
+                  const v1::ContainerPort& message, ContainerPort& port) {
+  if (message.host_port() != 0) {
+    port.host_port =
+        reader.ReadPortNumber({&path, "host_port"}, message.host_port());
+  }
+  if (message.host_ip().empty()) return;
+  const FieldPath at(&path, "host_ip");
+  port.host_ip = reader.ReadAddress(at, message.host_ip());
+  if (port.host_ip->IsLoopback() || port.host_ip->IsMulticast() ||
+      port.host_ip->IsLinkLocal()) {
+    reader.AddFault(at, absl::StrCat(message.host_ip(),
+                                     " is loopback, multicast or link-local; "
+                                     "others must be able to reach it"));
+  }
+}
+
+}  // namespace
+
 Pod ReadPod(FieldReader& reader, const FieldPath& path,
             const v1::Pod& message) {
   Pod pod;
@@ -82,9 +103,11 @@ Pod ReadPod(FieldReader& reader, const FieldPath& path,
     const v1::ContainerPort& in = message.container_ports(i);
     FieldPath port(&path, "container_ports", i);
     reader.CheckLength({&port, "name"}, in.name(), kMaxPortNameLength);
-    pod.ports.push_back({in.name(), ReadProtocol(in.protocol()),
-                         reader.ReadPortNumber({&port, "container_port"},
-                                               in.container_port())});
+    ContainerPort out{
+        in.name(), ReadProtocol(in.protocol()),
+        reader.ReadPortNumber({&port, "container_port"}, in.container_port())};
+    ReadHostPort(reader, port, in, out);
+    pod.ports.push_back(std::move(out));
   }
   pod.host_network = message.host_network();
   switch (message.phase()) {

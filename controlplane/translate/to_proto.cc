@@ -19,6 +19,8 @@ void Fill(const Pod& pod, v1::Pod* out) {
     added->set_name(port.name);
     added->set_protocol(ToProto(port.protocol));
     added->set_container_port(port.port);
+    added->set_host_port(port.host_port);
+    if (port.host_ip) added->set_host_ip(port.host_ip->ToString());
   }
   out->set_host_network(pod.host_network);
   out->set_phase(static_cast<v1::PodPhase>(static_cast<int>(pod.phase) +
@@ -53,6 +55,9 @@ void Fill(const Service& service, v1::Service* out) {
   AddTexts(service.load_balancer_ips, out->mutable_load_balancer_ips());
   AddTexts(service.load_balancer_source_ranges,
            out->mutable_load_balancer_source_ranges());
+  out->set_traffic_distribution(
+      static_cast<v1::TrafficDistribution>(service.traffic_distribution));
+  out->set_health_check_node_port(service.health_check_node_port);
 }
 
 void Fill(const EndpointSlice& slice, v1::EndpointSlice* out) {
@@ -67,6 +72,13 @@ void Fill(const EndpointSlice& slice, v1::EndpointSlice* out) {
     added->set_terminating(endpoint.terminating);
     added->set_node_name(endpoint.node_name);
     added->set_target_pod(endpoint.target_pod);
+    added->set_zone(endpoint.zone);
+    for (const std::string& zone : endpoint.hint_zones) {
+      added->add_hint_zones(zone);
+    }
+    for (const std::string& node : endpoint.hint_nodes) {
+      added->add_hint_nodes(node);
+    }
   }
   for (const EndpointSlicePort& port : slice.ports) {
     v1::EndpointPort* added = out->add_ports();
