@@ -10,6 +10,7 @@
 
 #include "controlplane/compile/changes.h"
 #include "controlplane/compile/compile_cache.h"
+#include "controlplane/compile/host_ports.h"
 #include "controlplane/compile/object_changes.h"
 #include "controlplane/compile/resolve.h"
 #include "controlplane/compile/route_compiler.h"
@@ -246,11 +247,21 @@ class Compilation {
     return absl::OkStatus();
   }
 
+  bool HostPortsChanged() const {
+    const std::vector<ObjectChange>& pods = changes_.Of<Pod>();
+    return std::any_of(pods.begin(), pods.end(), [](const ObjectChange& pod) {
+      const Pod* before = SpecOf<Pod>(pod.before);
+      const Pod* after = SpecOf<Pod>(pod.after);
+      return (before != nullptr && HasHostPorts(*before)) ||
+             (after != nullptr && HasHostPorts(*after));
+    });
+  }
+
   absl::Status UpdateServices() {
     if (previous_ != nullptr && !backend_moved_ &&
         changes_.Of<Service>().empty() &&
         changes_.Of<EndpointSlice>().empty() && changes_.Of<Node>().empty() &&
-        changes_.Of<SwitchSettings>().empty()) {
+        changes_.Of<SwitchSettings>().empty() && !HostPortsChanged()) {
       return next_.owners.FirstRefusal(ClaimRank::kService);
     }
     const auto* settings =
@@ -270,6 +281,8 @@ class Compilation {
     stage.names =
         std::make_shared<const absl::flat_hash_map<uint32_t, std::string>>(
             std::move(stage.services.names));
+    stage.health_checks = std::make_shared<const std::vector<HealthCheck>>(
+        std::move(stage.services.health_checks));
     next_.services = std::make_shared<const ServiceStage>(std::move(stage));
     return absl::OkStatus();
   }
@@ -318,6 +331,7 @@ class Compilation {
     Blob(BlobKind::kRoutes) = next_.ports->routes;
     state_.policy_sets = next_.endpoints->policy_sets;
     Blob(BlobKind::kServices) = next_.services->blob;
+    state_.health_checks = next_.services->health_checks;
     state_.warnings = next_.policies.warnings();
     state_.catalog = std::make_shared<const RuleCatalog>(
         CatalogParts{.numbering = next_.policies.numbering(),

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "controlplane/compile/health_check.h"
 #include "controlplane/compile/identity_allocator.h"
 #include "controlplane/compile/port_numbering.h"
 #include "controlplane/compile/rule_catalog.h"
@@ -78,6 +79,8 @@ struct CompiledState {
   // What is allowed but hardly meant, for whoever asked for this state.
   std::vector<std::string> warnings;
   Settings settings{};
+  // Where load balancers ask for the health of services.
+  std::shared_ptr<const std::vector<HealthCheck>> health_checks;
 
   // What the next compilation goes on from, the desired state among it.
   std::shared_ptr<const CompileCache> cache;

@@ -17,6 +17,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "controlplane/compile/address_owners.h"
 #include "controlplane/compile/endpoint_compiler.h"
+#include "controlplane/compile/health_check.h"
 #include "controlplane/compile/pod_index.h"
 #include "controlplane/compile/policy_sets.h"
 #include "controlplane/compile/port_compiler.h"
@@ -48,6 +49,8 @@ struct ServiceStage {
   CompiledServices services;
   SharedBytes blob;
   std::shared_ptr<const absl::flat_hash_map<uint32_t, std::string>> names;
+  std::shared_ptr<const std::vector<HealthCheck>> health_checks =
+      std::make_shared<const std::vector<HealthCheck>>();
 };
 
 struct CompileCache {

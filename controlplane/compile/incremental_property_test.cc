@@ -86,6 +86,9 @@ class RandomObjects {
       if (Below(2) == 0) continue;
       pod.ports.push_back(
           {name, IpProtocol::kTcp, static_cast<uint16_t>(80 + Below(2))});
+      if (Below(4) == 0) {
+        pod.ports.back().host_port = static_cast<uint16_t>(8080 + Below(3));
+      }
     }
     pod.phase = Below(8) == 0 ? PodPhase::kSucceeded : PodPhase::kRunning;
     return pod;

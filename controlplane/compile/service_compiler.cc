@@ -1,4 +1,4 @@
-// From Service and EndpointSlice objects to ServiceSpecs.
+// From Services and host ports of pods to ServiceSpecs.
 
 #include "controlplane/compile/service_compiler.h"
 
@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "controlplane/compile/host_ports.h"
+#include "controlplane/compile/service_backends.h"
 #include "controlplane/compile/stable_hash.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/nat/service_table.h"
@@ -17,24 +19,8 @@
 namespace vswitch {
 namespace {
 
-using SlicesByService =
-    std::map<std::pair<std::string, std::string>,
-             std::vector<const EndpointSlice*>>;  // by namespace and name
-
-SlicesByService GroupSlices(const DesiredState& desired) {
-  SlicesByService slices;
-  desired.ForEach<EndpointSlice>(
-      [&](const Metadata& metadata, const EndpointSlice& slice) {
-        auto service = metadata.labels.find(std::string(kServiceNameLabel));
-        if (service == metadata.labels.end()) return;
-        slices[{metadata.ns, service->second}].push_back(&slice);
-      });
-  return slices;
-}
-
-// What kube-apiserver gives out (--service-node-port-range).
-constexpr uint16_t kFirstNodePort = 30000;
-constexpr uint16_t kLastNodePort = 32767;
+constexpr char kNotANodePort[] = " is not from 30000 to 32767";
+static_assert(kFirstNodePort == 30000 && kLastNodePort == 32767);
 
 bool HasNodePorts(const Service& service) {
   return service.type == ServiceType::kNodePort ||
@@ -52,11 +38,26 @@ absl::Status CheckPort(const ServicePort& port, const std::string& field) {
     return absl::InvalidArgumentError(
         absl::StrCat(field, ".port: 0 is not from 1 to 65535"));
   }
-  if (port.node_port != 0 &&
-      (port.node_port < kFirstNodePort || port.node_port > kLastNodePort)) {
+  if (port.node_port != 0 && !IsNodePort(port.node_port)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(field, ".nodePort: ", port.node_port, " is not from ",
-                     kFirstNodePort, " to ", kLastNodePort));
+        absl::StrCat(field, ".nodePort: ", port.node_port, kNotANodePort));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHealthCheckPort(const Service& service,
+                                  const std::string& object) {
+  if (service.health_check_node_port == 0) return absl::OkStatus();
+  const std::string field = absl::StrCat(object, " spec.healthCheckNodePort: ");
+  if (service.type != ServiceType::kLoadBalancer ||
+      service.external_traffic_policy != TrafficPolicy::kLocal) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        field,
+        "only type LoadBalancer with externalTrafficPolicy Local has one"));
+  }
+  if (!IsNodePort(service.health_check_node_port)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, service.health_check_node_port, kNotANodePort));
   }
   return absl::OkStatus();
 }
@@ -78,7 +79,7 @@ absl::Status CheckService(const Metadata& metadata, const Service& service) {
                        port.port, " is in the list twice"));
     }
   }
-  return absl::OkStatus();
+  return CheckHealthCheckPort(service, object);
 }
 
 class ServiceCompiler {
@@ -87,14 +88,13 @@ class ServiceCompiler {
       const DesiredState& desired, const std::string& node_name,
       uint64_t maglev_seed, const AddressOwners& owners,
       const std::function<EndpointId(const IpAddress&)>& endpoint_of)
-      : slices_(GroupSlices(desired)),
+      : backends_(desired, node_name, endpoint_of),
         node_name_(node_name),
         owners_(owners),
         endpoint_of_(endpoint_of),
+        node_(desired.Find<Node>("", node_name)),
         builder_(maglev_seed) {
-    if (const Node* node = desired.Find<Node>("", node_name)) {
-      node_addresses_ = node->addresses;
-    }
+    if (node_ != nullptr) node_addresses_ = node_->addresses;
   }
 
   absl::Status Add(const Metadata& metadata, const Service& service) {
@@ -103,6 +103,28 @@ class ServiceCompiler {
     RETURN_IF_ERROR(owners_.RefusalUpTo(ClaimRank::kService, metadata));
     for (const ServicePort& port : service.ports) {
       RETURN_IF_ERROR(AddPort({metadata, service, port}));
+    }
+    return AddHealthCheck(metadata, service);
+  }
+
+  // After all services: of two that want one port the pod is refused.
+  absl::Status Add(const Metadata& metadata, const Pod& pod) {
+    const HostPortNode node{node_name_,
+                            node_ == nullptr ? nullptr : &node_addresses_,
+                            endpoint_of_};
+    ASSIGN_OR_RETURN(std::vector<HostPort> host_ports,
+                     HostPortsOf(metadata, pod, node));
+    if (HasHostPorts(pod)) {
+      result_.backends.insert(pod.addresses.begin(), pod.addresses.end());
+    }
+    const std::string name = absl::StrCat("Pod ", QualifiedName(metadata));
+    for (HostPort& each : host_ports) {
+      RETURN_IF_ERROR(
+          Claim(each.spec.address, each.spec.protocol, each.spec.port, name,
+                absl::StrCat(each.field, ": ", ToString(each.spec.protocol))));
+      if (each.spec.backends.empty()) continue;
+      each.spec.service = Number(absl::StrCat(name, ":", each.spec.port));
+      RETURN_IF_ERROR(Build(each.field, std::move(each.spec)));
     }
     return absl::OkStatus();
   }
@@ -128,15 +150,22 @@ class ServiceCompiler {
     }
   };
 
+  BackendSets BackendsOf(const Offer& offer, IpFamily family) const {
+    return backends_.Of(offer.metadata, offer.service, offer.port, family);
+  }
+
   absl::Status AddPort(const Offer& offer) {
     const Service& service = offer.service;
     const uint32_t number = Number(offer.Name());
     for (const IpAddress& address : service.cluster_ips) {
+      const BackendSets sets = BackendsOf(offer, address.family());
       ServiceSpec spec{.address = address,
                        .port = offer.port.port,
                        .flags = kServiceFromInside};
-      spec.backends =
-          Backends(offer, address.family(), service.internal_traffic_policy);
+      spec.backends = sets.Of(service.internal_traffic_policy);
+      if (sets.IsElsewhere(service.internal_traffic_policy)) {
+        spec.flags |= kServiceElsewhereInside;
+      }
       RETURN_IF_ERROR(Insert(offer, number, std::move(spec)));
     }
     for (const IpAddress& address : service.external_ips) {
@@ -171,9 +200,11 @@ class ServiceCompiler {
         (flags & kServiceFromInside) == 0 ||
         std::find(node_addresses_.begin(), node_addresses_.end(), address) !=
             node_addresses_.end();
-    spec.backends = Backends(offer, address.family(), TrafficPolicy::kCluster);
-    spec.outside_backends = Backends(offer, address.family(),
-                                     offer.service.external_traffic_policy);
+    const BackendSets sets = BackendsOf(offer, address.family());
+    const TrafficPolicy policy = offer.service.external_traffic_policy;
+    spec.backends = sets.cluster;
+    spec.outside_backends = sets.Of(policy);
+    if (sets.IsElsewhere(policy)) spec.flags |= kServiceElsewhereOutside;
     return spec;
   }
 
@@ -197,24 +228,60 @@ class ServiceCompiler {
         [family](const IpAddress& ip) { return ip.family() == family; });
   }
 
+  // The node answers there, on each of its addresses and whatever families the
+  // service has.
+  absl::Status AddHealthCheck(const Metadata& metadata,
+                              const Service& service) {
+    const uint16_t port = service.health_check_node_port;
+    if (port == 0) return absl::OkStatus();
+    const std::string name =
+        absl::StrCat("the health check of ", QualifiedName(metadata));
+    const std::string field = absl::StrCat("Service ", QualifiedName(metadata),
+                                           " spec.healthCheckNodePort: TCP");
+    // The unspecified address stands for the node while it has none.
+    std::vector<IpAddress> addresses = node_addresses_;
+    addresses.emplace_back();
+    for (const IpAddress& address : addresses) {
+      RETURN_IF_ERROR(Claim(address, IpProtocol::kTcp, port, name, field));
+    }
+    result_.health_checks.push_back(
+        {.port = port,
+         .service_namespace = metadata.ns,
+         .service_name = metadata.name,
+         .local_endpoints = backends_.CountLocalReady(metadata, service)});
+    return absl::OkStatus();
+  }
+
+  // Takes a port of an address for `owner`, or refuses with `prefix`.
+  absl::Status Claim(const IpAddress& address, IpProtocol protocol,
+                     uint16_t port, const std::string& owner,
+                     const std::string& prefix) {
+    const auto [taken, is_first] =
+        taken_.try_emplace({address, protocol, port}, owner);
+    if (is_first) return absl::OkStatus();
+    return absl::AlreadyExistsError(
+        absl::StrCat(prefix, " ", port, " of ", address.ToString(),
+                     " is taken by ", taken->second));
+  }
+
   absl::Status Insert(const Offer& offer, uint32_t number, ServiceSpec spec) {
     spec.protocol = offer.port.protocol;
     spec.service = number;
     if (offer.service.session_affinity == SessionAffinity::kClientIp) {
       spec.affinity_s = offer.service.session_affinity_timeout_s;
     }
-    const auto [taken, is_first] = taken_.try_emplace(
-        {spec.address, spec.protocol, spec.port}, offer.Name());
-    if (!is_first) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("Service ", offer.Name(), ": ", spec.address.ToString(),
-                       " port ", spec.port, " is taken by ", taken->second));
-    }
+    const std::string object = absl::StrCat("Service ", offer.Name());
+    RETURN_IF_ERROR(Claim(spec.address, spec.protocol, spec.port, offer.Name(),
+                          absl::StrCat(object, ": ", ToString(spec.protocol))));
+    return Build(object, std::move(spec));
+  }
+
+  absl::Status Build(const std::string& object, ServiceSpec spec) {
     AppendDescription(spec);
     absl::Status status = builder_.Insert(std::move(spec));
     if (status.ok()) return status;
-    return absl::Status(status.code(), absl::StrCat("Service ", offer.Name(),
-                                                    ": ", status.message()));
+    return absl::Status(status.code(),
+                        absl::StrCat(object, ": ", status.message()));
   }
 
   // Services come in order of their names, so the numbers are the same each
@@ -229,56 +296,10 @@ class ServiceCompiler {
     return number;
   }
 
-  using BackendMap = std::map<std::pair<IpAddress, uint16_t>, BackendSpec>;
-
-  // A backend that two slices name counts once.
-  std::vector<BackendSpec> Backends(const Offer& offer, IpFamily family,
-                                    TrafficPolicy policy) const {
-    BackendMap ready, terminating;
-    auto found = slices_.find({offer.metadata.ns, offer.metadata.name});
-    if (found == slices_.end()) return {};
-    for (const EndpointSlice* slice : found->second) {
-      if (slice->address_type != family) continue;
-      for (const EndpointSlicePort& backend_port : slice->ports) {
-        if (backend_port.name == offer.port.name &&
-            backend_port.protocol == offer.port.protocol) {
-          AddEndpoints(offer.service, policy, *slice, backend_port.port, ready,
-                       terminating);
-        }
-      }
-    }
-    std::vector<BackendSpec> backends;
-    for (auto& [key, backend] : ready.empty() ? terminating : ready) {
-      backends.push_back(backend);
-    }
-    return backends;
-  }
-
-  void AddEndpoints(const Service& service, TrafficPolicy policy,
-                    const EndpointSlice& slice, uint16_t port,
-                    BackendMap& ready, BackendMap& terminating) const {
-    for (const Endpoint& endpoint : slice.endpoints) {
-      bool far =
-          policy == TrafficPolicy::kLocal && endpoint.node_name != node_name_;
-      if (endpoint.addresses.empty() || far ||
-          endpoint.addresses[0].family() != slice.address_type) {
-        continue;
-      }
-      const IpAddress& address = endpoint.addresses[0];
-      BackendSpec backend{
-          .address = address, .port = port, .endpoint = endpoint_of_(address)};
-      if (endpoint.ready || service.publish_not_ready_addresses) {
-        ready.emplace(std::pair(address, port), backend);
-      } else if (endpoint.serving && endpoint.terminating) {
-        terminating.emplace(std::pair(address, port), backend);
-      }
-    }
-  }
-
   void AppendDescription(const ServiceSpec& spec) {
     std::string& text = result_.by_address[spec.address];
     absl::StrAppend(&text, static_cast<int>(spec.protocol), "/", spec.port, " ",
-                    spec.service, " ", spec.flags);
+                    spec.service, " ", spec.flags, " ", spec.affinity_s);
     for (const IpPrefix& range : spec.source_ranges) {
       absl::StrAppend(&text, " ", range.ToString());
     }
@@ -294,10 +315,11 @@ class ServiceCompiler {
     absl::StrAppend(&text, "\n");
   }
 
-  SlicesByService slices_;
+  const ServiceBackends backends_;
   const std::string& node_name_;
   const AddressOwners& owners_;
   const std::function<EndpointId(const IpAddress&)>& endpoint_of_;
+  const Node* const node_;  // nullptr: there is none yet
   std::vector<IpAddress> node_addresses_;
   ServiceTableBuilder builder_;
   // Who has an address, protocol and port: the name of a service's port.
@@ -318,6 +340,9 @@ absl::StatusOr<CompiledServices> CompileServices(
       [&](const Metadata& metadata, const Service& service) {
         if (status.ok()) status = compiler.Add(metadata, service);
       });
+  desired.ForEach<Pod>([&](const Metadata& metadata, const Pod& pod) {
+    if (status.ok()) status = compiler.Add(metadata, pod);
+  });
   RETURN_IF_ERROR(status);
   return compiler.Finish();
 }

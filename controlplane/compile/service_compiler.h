@@ -1,11 +1,9 @@
 // controlplane/compile/service_compiler.h
 //
-// CompileServices(): Services and their EndpointSlices as a service table.
+// CompileServices(): Services and their EndpointSlices as a service table, and
+// the ports of the node that lead to one pod.
 //
-// Backends are the ready endpoints; when a service has none of these, those
-// that are terminating but still serve (Kubernetes' rule for endpoints on their
-// way out).  A port finds its backends by port name and protocol, a cluster IP
-// by its family.
+// Backends come from service_backends.h, host ports from host_ports.h.
 //
 // Control thread only.
 
@@ -16,11 +14,13 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "controlplane/compile/address_owners.h"
+#include "controlplane/compile/health_check.h"
 #include "controlplane/model/desired_state.h"
 #include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
@@ -29,11 +29,14 @@ namespace vswitch {
 
 struct CompiledServices {
   std::string blob;
-  // What each cluster IP leads to; differs when its connections must be judged
+  // What each address leads to; differs when its connections must be judged
   // again.
   std::map<IpAddress, std::string> by_address;
   absl::flat_hash_map<uint32_t, std::string> names;  // "demo/web:80"
-  absl::flat_hash_set<IpAddress> backends;           // of all services
+  // Of all services, and of pods with host ports even while they have no port
+  // here: when one moves, all is to be compiled again.
+  absl::flat_hash_set<IpAddress> backends;
+  std::vector<HealthCheck> health_checks;  // in order of the services' names
 };
 
 // `endpoint_of` returns the endpoint of an address of this node's pods, or
