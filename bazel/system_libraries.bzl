@@ -28,6 +28,7 @@ _PKG_CONFIG_LIBRARIES = {
     "gmock": ["gmock"],
     "grpc": ["grpc++", "protobuf"],
     "gtest": ["gtest"],
+    "microhttpd": ["libmicrohttpd"],
     "nlohmann_json": ["nlohmann_json"],
     "pcap": ["libpcap"],
     "protobuf": ["protobuf"],

@@ -10,8 +10,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "controlplane/daemon/options.h"
+#include "controlplane/health/health_servers.h"
+#include "controlplane/health/health_watcher.h"
 #include "controlplane/publish/control_plane.h"
 #include "controlplane/publish/log.h"
+#include "controlplane/service/monotonic_clock.h"
 #include "controlplane/service/server.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/memory/segment.h"
@@ -21,6 +24,7 @@ namespace {
 
 constexpr char kVersion[] = "0.1.0";
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
+constexpr absl::Duration kDataplaneSilence = absl::Seconds(5);
 
 // Notices begin before there is a control plane to hear them.
 class NoticeRelay {
@@ -96,12 +100,18 @@ absl::Status Serve(const DaemonOptions& options, const sigset_t& signals) {
                           *supervisor));
   notices.SetPlane(plane.get());
 
+  // Longer than a restart takes: no balancer is to leave the node for that.
+  HealthServers health([&workers] {
+    return MonotonicNs() - workers.heartbeat_ns() <
+           static_cast<uint64_t>(absl::ToInt64Nanoseconds(kDataplaneSilence));
+  });
+  HealthWatcher health_watcher(*plane, health);
   DataplaneCommands commands(tables.rings(), workers.rings());
   DropLog drops(tables.rings(), workers.rings());
   NamesCache names;
-  ServiceContext context{*plane,      *supervisor, workers, counters,
-                         connections, commands,    drops,   names,
-                         kVersion,    options.poll};
+  ServiceContext context{*plane,      *supervisor, workers,     counters,
+                         connections, commands,    drops,       names,
+                         health,      kVersion,    options.poll};
   ASSIGN_OR_RETURN(std::unique_ptr<ApiServer> server,
                    ApiServer::Start(options.socket, context));
   Log("serving at ", options.socket, ", generation ",

@@ -2,13 +2,13 @@
 
 #include "controlplane/service/admin_service.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "controlplane/service/monotonic_clock.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
 #include "dataplane/stats/balance.h"
@@ -20,13 +20,6 @@ constexpr uint32_t kDefaultAttempts = 50;
 constexpr uint32_t kMaxAttempts = 1000;
 constexpr absl::Duration kAttemptPause = absl::Milliseconds(10);
 constexpr absl::Duration kHeartbeatLimit = absl::Seconds(1);
-
-uint64_t MonotonicNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
-}
 
 void Add(const std::string& name, const ChildStatus& child,
          v1::GetStatusResponse& response) {
@@ -83,6 +76,9 @@ grpc::Status AdminServiceImpl::GetStatus(grpc::ServerContext*,
   }
   for (const std::string& condition : context_.plane.Conditions()) {
     response->add_conditions(condition);
+  }
+  for (const std::string& problem : context_.health.Problems()) {
+    response->add_conditions(problem);
   }
   return grpc::Status::OK;
 }

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "controlplane/health/health_servers.h"
 #include "controlplane/publish/control_plane.h"
 #include "controlplane/service/dataplane_commands.h"
 #include "controlplane/service/drop_log.h"
@@ -33,6 +34,7 @@ struct ServiceContext {
   DataplaneCommands& commands;
   DropLog& drops;
   NamesCache& names;
+  const HealthServers& health;
   std::string version;
   std::string poll_mode;
 };

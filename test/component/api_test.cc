@@ -208,7 +208,7 @@ absl::Status ApiTest::StartServer() {
   drops_ = std::make_unique<DropLog>(writer_->rings(), view_->rings());
   context_.reset(new ServiceContext{*plane_, supervisor_, *view_, counter_view_,
                                     *connection_reader_, *commands_, *drops_,
-                                    names_, "1.2.3", "adaptive"});
+                                    names_, health_, "1.2.3", "adaptive"});
   ASSIGN_OR_RETURN(server_, ApiServer::Start(socket(), *context_));
   return absl::OkStatus();
 }

@@ -141,6 +141,7 @@ class ApiTest : public testing::Test {
   std::unique_ptr<DataplaneCommands> commands_;
   std::unique_ptr<DropLog> drops_;
   NamesCache names_;
+  HealthServers health_{[] { return true; }};
   std::unique_ptr<ServiceContext> context_;
   std::unique_ptr<ApiServer> server_;
 

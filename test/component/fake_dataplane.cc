@@ -2,8 +2,6 @@
 
 #include "test/component/fake_dataplane.h"
 
-#include <time.h>
-
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -15,13 +13,6 @@ namespace {
 constexpr absl::Duration kPause = absl::Microseconds(200);
 
 }  // namespace
-
-uint64_t MonotonicNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
-}
 
 FakeDataplane::FakeDataplane(const TableMemoryReader& tables,
                              WorkerMemory& memory)

@@ -21,13 +21,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "controlplane/service/monotonic_clock.h"
 #include "dataplane/memory/table_memory.h"
 #include "dataplane/memory/worker_memory.h"
 
 namespace vswitch {
-
-// CLOCK_MONOTONIC, by which workers stamp.
-uint64_t MonotonicNs();
 
 class FakeDataplane {
  public:
