@@ -74,6 +74,7 @@ int RunCli(std::vector<std::string> arguments, std::ostream& out,
   AddDropsCommand(app, context);
   AddCountersCommand(app, context);
   AddConnectionsCommand(app, context);
+  AddNatCommand(app, context);
   AddServiceCommand(app, context);
   AddStatusCommand(app, context);
   AddCheckCommand(app, context);

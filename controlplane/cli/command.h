@@ -59,6 +59,7 @@ void AddPortCommand(CLI::App& app, CommandContext& context);
 void AddDropsCommand(CLI::App& app, CommandContext& context);
 void AddCountersCommand(CLI::App& app, CommandContext& context);
 void AddConnectionsCommand(CLI::App& app, CommandContext& context);
+void AddNatCommand(CLI::App& app, CommandContext& context);
 void AddExplainCommand(CLI::App& app, CommandContext& context);
 void AddPolicyCommand(CLI::App& app, CommandContext& context);
 void AddReplayCommand(CLI::App& app, CommandContext& context);

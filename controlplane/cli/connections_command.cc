@@ -186,6 +186,8 @@ void AddFilterOptions(CLI::App* command, ConnectionsOptions& options) {
       ->check(CLI::Range(1, 65535));
   command->add_option("--service", options.service,
                       "Reached by this Service, NAMESPACE/NAME");
+  command->add_option("--state", options.state,
+                      "In this state: established, unreplied...");
 }
 
 }  // namespace
@@ -195,8 +197,6 @@ void AddConnectionsCommand(CLI::App& app, CommandContext& context) {
   CLI::App* command =
       app.add_subcommand("connections", "Show or forget tracked connections");
   AddFilterOptions(command, *options);
-  command->add_option("--state", options->state,
-                      "In this state: established, unreplied...");
   command->add_option("--limit", options->limit, "At most so many; 0: all");
   command
       ->add_option("--top", options->top,
@@ -209,7 +209,8 @@ PACKETS and BYTES are those of the asking and of the answering side.
 Examples:
   vswitchctl connections --pod demo/backend
   vswitchctl connections --top 10 --service demo/backend
-  vswitchctl connections flush --protocol udp --port 53)");
+  vswitchctl connections flush --protocol udp --port 53
+  vswitchctl connections flush --state time_wait)");
   command->callback([&context, options] {
     if (context.run) return;  // a subcommand was chosen
     context.run = [&context, options] {

@@ -84,6 +84,26 @@ class FakeObserve : public v1::ObserveService::Service {
     last_flush = *request;
     return grpc::Status::OK;
   }
+  grpc::Status ListNatMappings(
+      grpc::ServerContext*, const v1::ListNatMappingsRequest* request,
+      grpc::ServerWriter<v1::ListNatMappingsResponse>* writer) override {
+    last_nat = *request;
+    v1::ListNatMappingsResponse response;
+    for (const bool is_ipv4 : {true, false}) {
+      v1::NatMapping& mapping = *response.add_mappings();
+      mapping.set_protocol_name("UDP");
+      mapping.set_inside_address(is_ipv4 ? "10.1.0.9" : "fd00:1::9");
+      mapping.set_inside_port(40000);
+      mapping.mutable_inside()->set_name("demo/web");
+      mapping.set_outside_address(is_ipv4 ? "192.0.2.1" : "fd01::1");
+      mapping.set_outside_port(12345);
+      mapping.set_contacts(3);
+      mapping.set_expires_in_seconds(299);
+    }
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+  v1::ListNatMappingsRequest last_nat;
   v1::ListConnectionsRequest last_list;
   v1::FlushConnectionsRequest last_flush;
 
@@ -177,11 +197,28 @@ TEST_F(ServiceTest, FiltersAreSentAsTheyAre) {
   EXPECT_EQ(filter.address(), "fd00::1");
   EXPECT_EQ(filter.pod(), "demo/web");
   ASSERT_EQ(Run({"connections", "flush", "--service", "demo/db", "--port", "53",
-                 "--protocol", "udp"}),
+                 "--protocol", "udp", "--state", "replied"}),
             0);
+  EXPECT_EQ(observe_.last_flush.filter().state(), "REPLIED");
   EXPECT_EQ(observe_.last_flush.filter().service(), "demo/db");
   EXPECT_EQ(observe_.last_flush.filter().port(), 53u);
   EXPECT_EQ(observe_.last_flush.filter().protocol(), 17u);
+}
+
+TEST_F(ServiceTest, NatListsMappings) {
+  const Json mappings =
+      RunJson({"nat", "--ip", "fd01::1", "--protocol", "udp"})["mappings"];
+  EXPECT_EQ(observe_.last_nat.address(), "fd01::1");
+  EXPECT_EQ(observe_.last_nat.protocol(), 17u);
+  ASSERT_EQ(mappings.size(), 2u);
+  EXPECT_EQ(mappings[0]["insideAddress"], "10.1.0.9");
+  EXPECT_EQ(mappings[0]["outsidePort"], 12345);
+  EXPECT_EQ(mappings[0]["contacts"], 3);
+  EXPECT_EQ(mappings[0]["expiresInSeconds"], 299);
+  EXPECT_EQ(Run({"nat"}), 0);
+  EXPECT_THAT(
+      out_, AllOf(HasSubstr("10.1.0.9:40000"), HasSubstr("demo/web"),
+                  HasSubstr("192.0.2.1:12345"), HasSubstr("[fd01::1]:12345")));
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // Listing and flushing connections.
 
-#include <time.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "controlplane/service/monotonic_clock.h"
 #include "controlplane/service/observe_service.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
@@ -19,12 +18,6 @@ namespace vswitch {
 namespace {
 
 constexpr int kBatch = 256;
-
-uint32_t MonotonicSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint32_t>(now.tv_sec);
-}
 
 absl::Status BadField(absl::StatusCode code, std::string field,
                       std::string message) {
@@ -39,7 +32,7 @@ struct Filter {
   uint32_t protocol = 0;
   uint32_t port = 0;
   std::optional<ConnectionState> state;
-  std::optional<std::vector<IpAddress>> service;  // its cluster IPs
+  std::optional<std::vector<IpAddress>> service;  // all but the node's
 
   bool Matches(const ConnectionInfo& info) const {
     const ConnectionRecord& record = info.record;
@@ -81,7 +74,14 @@ absl::StatusOr<std::vector<IpAddress>> ReadService(
   const std::pair<std::string, std::string> name =
       absl::StrSplit(text, absl::MaxSplits('/', 1));
   const auto* service = desired.Find<Service>(name.first, name.second);
-  if (service != nullptr) return service->cluster_ips;
+  if (service != nullptr) {
+    std::vector<IpAddress> addresses = service->cluster_ips;
+    for (const auto* more :
+         {&service->external_ips, &service->load_balancer_ips}) {
+      addresses.insert(addresses.end(), more->begin(), more->end());
+    }
+    return addresses;
+  }
   return BadField(absl::StatusCode::kNotFound, "service",
                   absl::StrCat("Service ", text, " does not exist"));
 }
@@ -130,10 +130,6 @@ absl::StatusOr<Filter> ReadFilter(const v1::ConnectionFilter& message,
 // What the dataplane is to be asked, one command for each choice of addresses:
 // a command compares two.
 absl::StatusOr<std::vector<Command>> FlushCommands(const Filter& filter) {
-  if (filter.state) {
-    return BadField(absl::StatusCode::kInvalidArgument, "state",
-                    "a flush selects by all else");
-  }
   if (filter.address && filter.pod && filter.service) {
     return BadField(absl::StatusCode::kInvalidArgument, "service",
                     "a flush selects by two of address, pod and service");
@@ -148,6 +144,10 @@ absl::StatusOr<std::vector<Command>> FlushCommands(const Filter& filter) {
     command.flush_match |= kFlushByFlowPort;
     command.key.destination_port =
         Be16::FromHost(static_cast<uint16_t>(filter.port));
+  }
+  if (filter.state) {
+    command.flush_match |= kFlushByState;
+    command.state = static_cast<uint8_t>(*filter.state);
   }
   std::vector<Command> commands = {command};
   auto require = [&commands](const std::vector<IpAddress>& choices) {
@@ -166,6 +166,15 @@ absl::StatusOr<std::vector<Command>> FlushCommands(const Filter& filter) {
   if (filter.pod) require(*filter.pod);
   if (filter.service) require(*filter.service);
   return commands;
+}
+
+// The name of the Service, or Pod with a host port, that led the connection.
+std::string ServiceOf(const ConnectionRecord& record, const Names& names) {
+  std::string name = names.ServiceOf(record.original_destination);
+  if (!name.empty()) return name;
+  // The node's own address: the number tells, "demo/web:80".
+  name = names.snapshot().compiled.catalog->ServiceText(record.service);
+  return name.substr(0, name.find(':'));
 }
 
 v1::Connection Describe(const ConnectionInfo& info, const Names& names,
@@ -188,7 +197,7 @@ v1::Connection Describe(const ConnectionInfo& info, const Names& names,
     result.set_policy(rule->policy);
   }
   if (record.service != ConnectionRecord::kNoService) {
-    result.set_service(names.ServiceOf(record.original_destination));
+    result.set_service(ServiceOf(record, names));
   }
   result.set_original_packets(info.counts[0].packets);
   result.set_original_bytes(info.counts[0].bytes);

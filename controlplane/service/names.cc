@@ -28,8 +28,11 @@ Names::Names(std::shared_ptr<const Snapshot> snapshot)
     }
   });
   desired.ForEach<Service>([&](const Metadata& metadata, const Service& spec) {
-    for (const IpAddress& address : spec.cluster_ips) {
-      services_[address] = QualifiedName(metadata);
+    for (const auto* addresses :
+         {&spec.cluster_ips, &spec.external_ips, &spec.load_balancer_ips}) {
+      for (const IpAddress& address : *addresses) {
+        services_[address] = QualifiedName(metadata);
+      }
     }
   });
   for (const auto& [name, number] : snapshot_->ports.ports()) {

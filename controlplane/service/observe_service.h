@@ -36,6 +36,9 @@ class ObserveServiceImpl final : public v1::ObserveService::Service {
   grpc::Status FlushConnections(
       grpc::ServerContext* call, const v1::FlushConnectionsRequest* request,
       v1::FlushConnectionsResponse* response) override;
+  grpc::Status ListNatMappings(
+      grpc::ServerContext* call, const v1::ListNatMappingsRequest* request,
+      grpc::ServerWriter<v1::ListNatMappingsResponse>* writer) override;
   grpc::Status Explain(grpc::ServerContext* call,
                        const v1::ExplainRequest* request,
                        v1::ExplainResponse* response) override;

@@ -130,9 +130,31 @@ void CommandHandler::Explain(const Command& command,
                result.ingress);
 }
 
+uint64_t CommandHandler::FlushByState(const Command& command) {
+  uint64_t flushed = 0;
+  connections_.ForEach([&](const ConnectionInfo& info) {
+    const auto is_chosen = [&](const ConnectionRecord& record,
+                               ConnectionState state) {
+      return static_cast<uint8_t>(state) == command.state &&
+             (record.flags & kNotAConnection) == 0 && Matches(command, record);
+    };
+    if (!is_chosen(info.record, info.state)) return;
+    const ConnectionView view =
+        connections_.Lookup(info.record.Key(FlowDirection::kOriginal));
+    // It may have gone on meanwhile, or be another one.
+    if (!view.found() || !is_chosen(view.record, view.state)) return;
+    flushed += connections_.Erase(view);
+  });
+  return flushed;
+}
+
 void CommandHandler::Flush(const Command& command, Reply& reply) {
-  reply.flushed_count = connections_.FlushIf(
-      [&](const ConnectionRecord& record) { return Matches(command, record); });
+  reply.flushed_count =
+      (command.flush_match & kFlushByState) != 0
+          ? FlushByState(command)
+          : connections_.FlushIf([&](const ConnectionRecord& record) {
+              return Matches(command, record);
+            });
   counters_.worker(kMainThread)
       .connections_deleted[static_cast<uint32_t>(ConnectionEnd::kFlushed)]
       .Add(reply.flushed_count);

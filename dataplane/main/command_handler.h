@@ -34,6 +34,7 @@ class CommandHandler {
   void Explain(const Command& command, const ForwardingState& state,
                Reply& reply);
   void Flush(const Command& command, Reply& reply);
+  uint64_t FlushByState(const Command& command);
 
   const TableMemoryReader& tables_;
   ConnectionTable& connections_;

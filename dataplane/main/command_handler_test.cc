@@ -305,6 +305,34 @@ TEST_P(CommandHandlerTest, FlushByPortTakesEitherSide) {
   ExpectFlushed(1, kFlushByPort, {}, TestWorld::PortNamed("server"));
 }
 
+TEST_P(CommandHandlerTest, FlushByStateTakesConnectionsOnly) {
+  ConnectAll();
+  FlowKey mapping =
+      Key(AddressOf("client"), AddressOf("server"), IpProtocol::kUdp, 1);
+  NewConnection noted{.original = mapping,
+                      .reply = mapping.Reversed(),
+                      .state = ConnectionState::kUnreplied,
+                      .flags = kNatMapping};
+  ASSERT_EQ(
+      memory_.connections->Insert(WorkerId{0}, noted, world_.now_ns()).status,
+      InsertStatus::kInserted);
+  const auto flush = [this](ConnectionState wanted, uint8_t match = 0) {
+    Command command{};
+    command.kind = CommandKind::kFlushConnections;
+    command.flush_match = kFlushByState | match;
+    command.state = static_cast<uint8_t>(wanted);
+    command.key.protocol = IpProtocol::kUdp;
+    return handler_.Handle(command, state()).flushed_count;
+  };
+  EXPECT_EQ(flush(ConnectionState::kTimeWait), 0u);
+  const uint64_t counted = FlushedCount();
+  EXPECT_EQ(flush(ConnectionState::kUnreplied, kFlushByProtocol), 1u);
+  EXPECT_EQ(flush(ConnectionState::kUnreplied), 3u);
+  EXPECT_EQ(FlushedCount(), counted + 4);
+  EXPECT_EQ(memory_.connections->CountActive(), 1u);
+  EXPECT_TRUE(IsConnected(mapping));
+}
+
 TEST_P(CommandHandlerTest, FlushComparesEverythingThatIsNamed) {
   ConnectAll();
   FlowKey key =

@@ -35,6 +35,7 @@ enum FlushMatch : uint8_t {
   kFlushByProtocol = 4,
   kFlushByPort = 8,       // in_port is one of the two ports
   kFlushByFlowPort = 16,  // key.destination_port is one of the flow's ports
+  kFlushByState = 32,     // connections only, not what is noted beside them
 };
 
 struct Command {
@@ -42,7 +43,8 @@ struct Command {
   CommandKind kind;
   uint8_t flush_match;  // of FlushMatch
   PortId in_port;
-  uint8_t reserved[4];
+  uint8_t state;  // ConnectionState
+  uint8_t reserved[3];
   FlowKey key;
 };
 

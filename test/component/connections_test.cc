@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/nat/source_nat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/component/api_test.h"
@@ -57,6 +58,48 @@ class ConnectionsTest : public ApiTest,
     connections().Touch(made.view, 100, MonotonicNs());
     ConnectionView reply = connections().Lookup(connection.reply);
     connections().Touch(reply, 1500, MonotonicNs());
+  }
+  // Notes that port `inside` of db has port `outside` of `other`, and has sent
+  // to `remotes`.
+  void InsertMapping(uint16_t inside, uint16_t outside,
+                     const std::vector<std::string>& remotes) {
+    FlowKey flow = TcpFlow(GetParam().db, GetParam().web, 53);
+    flow.protocol = IpProtocol::kUdp;
+    flow.source_port = Be16::FromHost(inside);
+    FlowKey leaving = flow;
+    leaving.source = *IpAddress::Parse(GetParam().other);
+    leaving.source_port = Be16::FromHost(outside);
+    const auto insert = [this](const FlowKey& original, const FlowKey& left,
+                               uint8_t flag) {
+      NewConnection noted;
+      noted.original = original;
+      noted.reply = left.Reversed();
+      noted.state = ConnectionState::kReplied;
+      noted.flags = flag | kKeptByOriginal;
+      noted.judgement.source_identity = BindingOf(GetParam().db).identity;
+      ASSERT_EQ(connections().Insert(WorkerId{0}, noted, MonotonicNs()).status,
+                InsertStatus::kInserted);
+    };
+    insert(MappingKey(flow), MappingKey(leaving), kNatMapping);
+    for (const std::string& remote : remotes) {
+      flow.destination = leaving.destination = *IpAddress::Parse(remote);
+      insert(ContactKey(flow), ContactKey(leaving), kNatContact);
+    }
+  }
+  // The mappings that a request finds.
+  std::vector<v1::NatMapping> Mappings(const std::string& text) {
+    grpc::ClientContext call;
+    auto reader = observe().ListNatMappings(
+        &call, FromText<v1::ListNatMappingsRequest>(text));
+    std::vector<v1::NatMapping> found;
+    v1::ListNatMappingsResponse response;
+    while (reader->Read(&response)) {
+      found.insert(found.end(), response.mappings().begin(),
+                   response.mappings().end());
+    }
+    grpc::Status status = reader->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return found;
   }
   grpc::Status Flush(const std::string& text,
                      v1::FlushConnectionsResponse* response) {
@@ -154,10 +197,61 @@ TEST_P(ConnectionsTest, AFlushComparesTwoAddressesAndThePort) {
   EXPECT_THAT(services, testing::Contains(GetParam().service));
 }
 
+TEST_P(ConnectionsTest, AFlushComparesTheState) {
+  v1::FlushConnectionsResponse response;
+  ASSERT_TRUE(
+      Flush("filter { state: 'TIME_WAIT' protocol: 6 }", &response).ok());
+  const std::vector<Command> commands = dataplane().commands();
+  ASSERT_THAT(commands, SizeIs(1));
+  EXPECT_EQ(commands[0].flush_match, kFlushByState | kFlushByProtocol);
+  EXPECT_EQ(commands[0].state,
+            static_cast<uint8_t>(ConnectionState::kTimeWait));
+}
+
+// What source NAT notes for UDP: a mapping and two contacts.
+TEST_P(ConnectionsTest, NatMappingsAreListedWithTheirContacts) {
+  InsertConnection();
+  InsertMapping(40000, 12345, {"192.0.2.7", "192.0.2.8"});
+  InsertMapping(40001, 12346, {});
+  EXPECT_THAT(Connections(""), SizeIs(1)) << "they are no connections";
+  std::vector<v1::NatMapping> found = Mappings("");
+  ASSERT_THAT(found, SizeIs(2));
+  if (found[0].inside_port() != 40000) std::swap(found[0], found[1]);
+  const v1::NatMapping& mapping = found[0];
+  EXPECT_EQ(mapping.protocol_name(), "UDP");
+  EXPECT_EQ(mapping.inside_address(), GetParam().db);
+  EXPECT_EQ(mapping.inside_port(), 40000u);
+  EXPECT_EQ(mapping.outside_address(), GetParam().other);
+  EXPECT_EQ(mapping.outside_port(), 12345u);
+  EXPECT_EQ(mapping.inside().name(), "demo/db");
+  EXPECT_EQ(mapping.contacts(), 2u);
+  EXPECT_LT(mapping.idle_seconds(), 60u);
+  EXPECT_EQ(mapping.expires_in_seconds(), 300 - mapping.idle_seconds());
+  EXPECT_EQ(found[1].contacts(), 0u);
+}
+
+TEST_P(ConnectionsTest, NatMappingsAreFiltered) {
+  InsertMapping(40000, 12345, {});
+  for (const std::string& address : {GetParam().db, GetParam().other}) {
+    EXPECT_THAT(Mappings("address: '" + address + "'"), SizeIs(1));
+  }
+  EXPECT_THAT(Mappings("address: '" + GetParam().web + "'"), IsEmpty());
+  EXPECT_THAT(Mappings("protocol: 17 limit: 5"), SizeIs(1));
+  EXPECT_THAT(Mappings("protocol: 136"), IsEmpty());
+  const std::pair<const char*, const char*> kBad[] = {
+      {"address: 'x'", "address"}, {"protocol: 6", "protocol"}};
+  for (const auto& [text, field] : kBad) {
+    grpc::ClientContext call;
+    auto reader = observe().ListNatMappings(
+        &call, FromText<v1::ListNatMappingsRequest>(text));
+    v1::ListNatMappingsResponse response;
+    EXPECT_FALSE(reader->Read(&response));
+    EXPECT_EQ(FaultOf(reader->Finish()).field, field);
+  }
+}
+
 TEST_P(ConnectionsTest, AFlushRefusesWhatTheDataplaneCannotCompare) {
   v1::FlushConnectionsResponse response;
-  EXPECT_EQ(FaultOf(Flush("filter { state: 'ESTABLISHED' }", &response)).field,
-            "filter.state");
   EXPECT_EQ(FaultOf(Flush(absl::StrCat("filter { address: '", GetParam().db,
                                        "' pod: 'demo/web' service: "
                                        "'demo/front' }"),
