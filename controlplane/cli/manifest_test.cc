@@ -89,7 +89,8 @@ spec:
   healthCheckNodePort: 32000
   externalIPs: [198.51.100.1]
   loadBalancerSourceRanges: [10.0.0.0/8]
-status: {loadBalancer: {ingress: [{ip: 203.0.113.80, ipMode: VIP}]}}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.80, ipMode: VIP},
+                                  {ip: 203.0.113.81, ipMode: Proxy}]}}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice

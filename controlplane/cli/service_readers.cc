@@ -12,6 +12,11 @@ constexpr uint64_t kMaxPortNumber = 65535;
 // Kubernetes' limit: one day.
 constexpr uint64_t kMaxAffinitySeconds = 86400;
 
+// Of an address of a load balancer; not in the API.
+constexpr int kIpModeVip = 0, kIpModeProxy = 1;
+constexpr Spelling kIpModeSpellings[] = {{"VIP", kIpModeVip},
+                                         {"Proxy", kIpModeProxy}};
+
 void ReadServicePort(const YamlNode& node, const std::string& path,
                      ReadContext& context, v1::ServicePort& port) {
   MappingReader reader(node, path, context);
@@ -176,14 +181,19 @@ void ReadService(MappingReader& object, v1::Service& service) {
     status.Mapping(
         "loadBalancer", [&](const YamlNode& item, const std::string& p) {
           MappingReader balancer(item, p, context);
-          balancer.Each("ingress",
-                        [&](const YamlNode& entry, const std::string& q) {
-                          MappingReader ingress(entry, q, context);
-                          if (auto ip = ingress.Text("ip"))
-                            service.add_load_balancer_ips(*ip);
-                          ingress.Ignore({"hostname", "ipMode", "ports"});
-                          ingress.Finish();
-                        });
+          balancer.Each(
+              "ingress", [&](const YamlNode& entry, const std::string& q) {
+                MappingReader ingress(entry, q, context);
+                const auto ip = ingress.Text("ip");
+                const auto mode = ingress.Enum("ipMode", kIpModeSpellings);
+                // What is sent to a proxy's address is to go
+                // there: it comes back to a node port.
+                if (ip && mode != kIpModeProxy) {
+                  service.add_load_balancer_ips(*ip);
+                }
+                ingress.Ignore({"hostname", "ports"});
+                ingress.Finish();
+              });
           balancer.Finish();
         });
     status.Ignore({"conditions"});

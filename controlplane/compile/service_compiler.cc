@@ -101,6 +101,9 @@ class ServiceCompiler {
     RETURN_IF_ERROR(CheckService(metadata, service));
     if (service.type == ServiceType::kExternalName) return absl::OkStatus();
     RETURN_IF_ERROR(owners_.RefusalUpTo(ClaimRank::kService, metadata));
+    if (metadata.labels.contains(std::string(kProxyNameLabel))) {
+      return absl::OkStatus();
+    }
     for (const ServicePort& port : service.ports) {
       RETURN_IF_ERROR(AddPort({metadata, service, port}));
     }

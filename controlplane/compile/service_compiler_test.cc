@@ -1,6 +1,9 @@
 // Services and EndpointSlices as a service table: which addresses, whom they
 // serve, and by which backends.
 
+#include <string>
+#include <vector>
+
 #include "controlplane/compile/service_test.h"
 #include "gmock/gmock.h"
 
@@ -135,6 +138,46 @@ TEST_F(ServiceCompilerTest, ExternalIpIsForTheOutsideOnly) {
   EXPECT_EQ(Kind("198.51.100.53", 80, kInside), ServiceLookupKind::kNotService);
   EXPECT_EQ(Kind("198.51.100.53", 443, kInside),
             ServiceLookupKind::kNotService);
+}
+
+TEST_F(ServiceCompilerTest, HeadlessExternalAndOthersServicesAreLeftAlone) {
+  AddHereAndThere();
+  AddService(NodePort());
+  const auto kinds = [this] {
+    return std::vector<ServiceLookupKind>{
+        Kind("10.96.0.1", 80, kInside), Kind("fd96::1", 80, kInside),
+        Kind("192.168.0.1", 30080, kOutside), Kind("fd01::1", 30080, kOutside)};
+  };
+  EXPECT_THAT(kinds(), testing::Each(ServiceLookupKind::kFound));
+  Service headless = Web();
+  headless.cluster_ips.clear();
+  AddService(headless);
+  EXPECT_THAT(kinds(), testing::Each(ServiceLookupKind::kNotService));
+  Service external{.type = ServiceType::kExternalName,
+                   .external_ips = {TestAddress("198.51.100.53")}};
+  AddService(external);
+  EXPECT_THAT(kinds(), testing::Each(ServiceLookupKind::kNotService));
+  EXPECT_EQ(Kind("198.51.100.53", 80, kOutside),
+            ServiceLookupKind::kNotService);
+  cluster_.Add("demo", "web", NodePort(),
+               {{"service.kubernetes.io/service-proxy-name", "mesh"}});
+  EXPECT_THAT(kinds(), testing::Each(ServiceLookupKind::kNotService));
+}
+
+TEST_F(ServiceCompilerTest, ARefusalChangesNothing) {
+  AddHereAndThere();
+  AddService(NodePort());
+  const auto before = cluster_.Compile()->state().blobs;
+  Service bad = NodePort();
+  bad.ports[0].node_port = 80;
+  bad.cluster_ips = {TestAddress("10.96.0.9")};
+  AddService(bad);
+  EXPECT_NE(Error(), "");
+  AddService(NodePort());
+  const CompiledTables after = *cluster_.Compile();
+  const auto services = static_cast<size_t>(BlobKind::kServices);
+  EXPECT_EQ(after.state().blobs[services].view(), before[services].view());
+  EXPECT_THAT(after.state().changed_addresses, IsEmpty());
 }
 
 TEST_F(ServiceCompilerTest, RefusesNodePortsThatAreNone) {

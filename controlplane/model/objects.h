@@ -122,6 +122,9 @@ inline constexpr absl::string_view kServiceNameLabel =
     "kubernetes.io/service-name";
 inline constexpr absl::string_view kNamespaceNameLabel =
     "kubernetes.io/metadata.name";
+// The label of a Service that another proxy serves, and not the switch.
+inline constexpr absl::string_view kProxyNameLabel =
+    "service.kubernetes.io/service-proxy-name";
 // The label of a Node that says in which zone it is.
 inline constexpr absl::string_view kZoneLabel = "topology.kubernetes.io/zone";
 
