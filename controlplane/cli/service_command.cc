@@ -163,23 +163,79 @@ std::string TypeText(const v1::Service& service) {
   return text.empty() ? "ClusterIP" : text;
 }
 
+std::string PolicyText(v1::TrafficPolicy policy) {
+  const std::string text = Spell(kTrafficPolicySpellings, policy);
+  return text.empty() ? "Cluster" : text;
+}
+
+bool HasAffinity(const v1::Service& service) {
+  return service.session_affinity() == v1::SESSION_AFFINITY_CLIENT_IP;
+}
+
+template <typename List>
+Json ListJson(const List& list) {
+  Json json = Json::array();
+  for (const auto& element : list) json.push_back(element);
+  return json;
+}
+
 Json ServiceJson(const ServiceView& view) {
+  const v1::Service& spec = view.spec;
   Json ports = Json::array();
-  for (const auto& port : view.spec.ports()) {
+  for (const auto& port : spec.ports()) {
     ports.push_back(Json{{"name", port.name()},
                          {"protocol", ProtocolText(port.protocol())},
-                         {"port", port.port()}});
-  }
-  Json addresses = Json::array();
-  for (const auto& address : view.spec.cluster_ips()) {
-    addresses.push_back(address);
+                         {"port", port.port()},
+                         {"nodePort", port.node_port()}});
   }
   return {{"name", view.name},
-          {"type", TypeText(view.spec)},
-          {"addresses", std::move(addresses)},
+          {"type", TypeText(spec)},
+          {"addresses", ListJson(spec.cluster_ips())},
+          {"externalIPs", ListJson(spec.external_ips())},
+          {"loadBalancerIPs", ListJson(spec.load_balancer_ips())},
           {"ports", std::move(ports)},
+          {"affinitySeconds",
+           HasAffinity(spec) ? spec.session_affinity_timeout_seconds() : 0},
+          {"internalTrafficPolicy", PolicyText(spec.internal_traffic_policy())},
+          {"externalTrafficPolicy", PolicyText(spec.external_traffic_policy())},
+          {"trafficDistribution",
+           Spell(kTrafficDistributionSpellings, spec.traffic_distribution())},
+          {"healthCheckNodePort", spec.health_check_node_port()},
           {"backends", view.backends.size()},
           {"ready", ReadyCount(view)}};
+}
+
+// The lines about what a service has beside addresses, ports and backends.
+std::string OptionLines(const v1::Service& spec) {
+  std::string text;
+  auto add = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) absl::StrAppend(&text, name, ": ", value, "\n");
+  };
+  add("external addresses", absl::StrJoin(spec.external_ips(), ", "));
+  add("load balancer addresses", absl::StrJoin(spec.load_balancer_ips(), ", "));
+  std::vector<std::string> node_ports;
+  for (const auto& port : spec.ports()) {
+    if (port.node_port() == 0) continue;
+    node_ports.push_back(
+        absl::StrCat(port.node_port(), "/", ProtocolText(port.protocol())));
+  }
+  add("node ports", absl::StrJoin(node_ports, ", "));
+  if (HasAffinity(spec)) {
+    add("session affinity",
+        absl::StrCat("by client address, for ",
+                     spec.session_affinity_timeout_seconds(), " s"));
+  }
+  add("traffic policy",
+      absl::StrCat("internal ", PolicyText(spec.internal_traffic_policy()),
+                   ", external ", PolicyText(spec.external_traffic_policy())));
+  add("traffic distribution",
+      Spell(kTrafficDistributionSpellings, spec.traffic_distribution()));
+  if (spec.health_check_node_port() != 0) {
+    add("health check",
+        absl::StrCat("HTTP at port ", spec.health_check_node_port(),
+                     " of the node"));
+  }
+  return text;
 }
 
 Json BackendJson(const Backend& backend) {
@@ -222,8 +278,8 @@ absl::StatusOr<int> RunGet(CommandContext& context, const std::string& name) {
                       : absl::StrJoin(view.spec.cluster_ips(), ", "))
               << "\n"
               << "ports: " << absl::StrJoin(PortTexts(view.spec), ", ") << "\n"
-              << "backends: " << view.backends.size() << ", "
-              << ReadyCount(view) << " of them ready\n";
+              << OptionLines(view.spec) << "backends: " << view.backends.size()
+              << ", " << ReadyCount(view) << " of them ready\n";
   return kExitOk;
 }
 

@@ -1,9 +1,11 @@
 // vswitchctl service and the sums of vswitchctl connections, against a fake
 // switch.
 
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controlplane/cli/fake_api.h"
 #include "gmock/gmock.h"
@@ -18,6 +20,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 // Service demo/db with a slice of each family: db-0 ready, db-1 not.
@@ -29,7 +32,17 @@ class FakeConfig : public v1::ConfigService::Service {
       v1::Resource& resource = Add(*response, "demo", "db");
       resource.mutable_service()->add_cluster_ips("10.96.0.10");
       resource.mutable_service()->add_cluster_ips("fd02::10");
-      resource.mutable_service()->add_ports()->set_port(5432);
+      v1::Service& service = *resource.mutable_service();
+      v1::ServicePort& port = *service.add_ports();
+      port.set_port(5432);
+      port.set_node_port(30080);
+      service.add_external_ips("198.51.100.1");
+      service.add_load_balancer_ips("2001:db8::80");
+      service.set_session_affinity(v1::SESSION_AFFINITY_CLIENT_IP);
+      service.set_session_affinity_timeout_seconds(600);
+      service.set_external_traffic_policy(v1::TRAFFIC_POLICY_LOCAL);
+      service.set_traffic_distribution(v1::TRAFFIC_DISTRIBUTION_PREFER_CLOSE);
+      service.set_health_check_node_port(32000);
       Add(*response, "demo", "idle").mutable_service();
       return grpc::Status::OK;
     }
@@ -154,7 +167,25 @@ TEST_F(ServiceTest, ListCountsBackendsOfBothFamilies) {
 TEST_F(ServiceTest, GetShowsOneOrSaysThatThereIsNone) {
   EXPECT_EQ(RunJson({"service", "get", "demo/db"})["ready"], 2);
   EXPECT_EQ(Run({"service", "get", "demo/db"}), 0);
-  EXPECT_THAT(out_, HasSubstr("backends: 4, 2 of them ready"));
+  EXPECT_THAT(out_, HasSubstr("external addresses: 198.51.100.1\n"
+                              "load balancer addresses: 2001:db8::80\n"
+                              "node ports: 30080/TCP\n"
+                              "session affinity: by client address, for 600 "
+                              "s\n"
+                              "traffic policy: internal Cluster, external "
+                              "Local\n"
+                              "traffic distribution: PreferClose\n"
+                              "health check: HTTP at port 32000 of the node\n"
+                              "backends: 4, 2 of them ready"));
+  const Json json = RunJson({"service", "get", "demo/db"});
+  EXPECT_EQ(json["ports"][0]["nodePort"], 30080);
+  EXPECT_EQ(json["externalIPs"][0], "198.51.100.1");
+  EXPECT_EQ(json["affinitySeconds"], 600);
+  EXPECT_EQ(json["externalTrafficPolicy"], "Local");
+  EXPECT_EQ(json["trafficDistribution"], "PreferClose");
+  EXPECT_EQ(json["healthCheckNodePort"], 32000);
+  EXPECT_EQ(Run({"service", "get", "demo/idle"}), 0);
+  EXPECT_THAT(out_, Not(HasSubstr("session affinity")));
   EXPECT_EQ(Run({"service", "get", "db"}), 6);
   EXPECT_THAT(err_, HasSubstr("there is no Service db; want NAMESPACE/NAME"));
 }
@@ -203,6 +234,36 @@ TEST_F(ServiceTest, FiltersAreSentAsTheyAre) {
   EXPECT_EQ(observe_.last_flush.filter().service(), "demo/db");
   EXPECT_EQ(observe_.last_flush.filter().port(), 53u);
   EXPECT_EQ(observe_.last_flush.filter().protocol(), 17u);
+}
+
+// What docs/cli.md says of connections, mappings and services.
+TEST_F(ServiceTest, TheDocumentsCommandsRun) {
+  std::ifstream file("docs/cli.md");
+  std::string section;  // the last command whose filters a table lists
+  int commands = 0, filters = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (absl::StartsWith(line, "| filter")) {
+      section = absl::StrContains(line, "`nat`") ? "nat" : "connections";
+    } else if (!absl::StartsWith(line, "|")) {
+      section.clear();
+    }
+    if (!section.empty() && absl::StartsWith(line, "| `--")) {
+      const std::string option = line.substr(3, line.find('`', 3) - 3);
+      Run({section, "--help"});
+      EXPECT_THAT(out_, HasSubstr(option)) << section;
+      ++filters;
+    }
+    for (const char* command : {"connections ", "nat ", "service "}) {
+      if (!absl::StartsWith(line, absl::StrCat("vswitchctl ", command))) {
+        continue;
+      }
+      const std::string words = line.substr(11, line.find(" #") - 11);
+      EXPECT_EQ(RunLine(words), 0) << line << "\n" << err_;
+      ++commands;
+    }
+  }
+  EXPECT_EQ(commands, 6);
+  EXPECT_EQ(filters, 9);
 }
 
 TEST_F(ServiceTest, NatListsMappings) {
