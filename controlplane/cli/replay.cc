@@ -76,7 +76,11 @@ class Replayer {
     for (const InputPlace& place : InOrderOfTime(inputs_)) {
       RETURN_IF_ERROR(RunPacket(place));
     }
-    report_.connections = offline_.offline().connections().CountActive();
+    // Without what is noted beside them, about ports outside for instance.
+    offline_.offline().connections().ForEach(
+        [this](const ConnectionInfo& info) {
+          report_.connections += (info.record.flags & kNotAConnection) == 0;
+        });
     return std::move(report_);
   }
 

@@ -156,6 +156,8 @@ TEST_P(ReplayFamilyTest, TheUplinkHasItsNextHopAndMtu) {
       Run({"--neighbor", "192.0.2.1=" + mac, "--uplink-mtu", "1400"});
   ASSERT_EQ(run.exit_status, 0) << run.errors;
   EXPECT_THAT(SentBy("uplink"), ElementsAre(HasSubstr("dst=" + mac)));
+  // What source NAT notes about the port outside is none.
+  EXPECT_EQ(run.json["connections"], 1);
   EXPECT_EQ(run.json["packets"][1],
             Packet("demo/web", 1, Places({}), "MTU_EXCEEDED"));
   EXPECT_EQ(run.json["generated"], Generated("demo/web", 0, 1));
