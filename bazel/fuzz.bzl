@@ -7,13 +7,21 @@ it through the same entry point, under any configuration, in `bazel test`.
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 
-def cc_fuzz_target(name, srcs, corpus, deps = [], tags = [], **kwargs):
+def cc_fuzz_target(
+        name,
+        srcs,
+        corpus,
+        mutations = 500,
+        deps = [],
+        tags = [],
+        **kwargs):
     """Declares a fuzz target.
 
     Args:
       name: name of the fuzzer binary.
       srcs: sources that define LLVMFuzzerTestOneInput.
       corpus: labels of the committed seed inputs, at least one.
+      mutations: how many of each seed the corpus test runs.
       deps: what the entry point links.
       tags: further tags for the corpus test.
       **kwargs: passed to the library that holds the entry point.
@@ -36,7 +44,8 @@ def cc_fuzz_target(name, srcs, corpus, deps = [], tags = [], **kwargs):
     cc_test(
         name = name + "_corpus_test",
         size = "small",
-        args = ["$(locations {})".format(label) for label in corpus],
+        args = ["--mutations={}".format(mutations)] +
+               ["$(locations {})".format(label) for label in corpus],
         data = corpus,
         tags = tags,
         deps = [

@@ -18,31 +18,10 @@
 #ifndef VSWITCH_TEST_FUZZ_APPLY_GENERATOR_H_
 #define VSWITCH_TEST_FUZZ_APPLY_GENERATOR_H_
 
-#include <cstddef>
-#include <cstdint>
-
 #include "google/protobuf/message.h"
+#include "test/fuzz/byte_source.h"
 
 namespace vswitch {
-
-class ByteSource {
- public:
-  // `data` outlives the source.
-  ByteSource(const uint8_t* data, size_t size) : data_(data), size_(size) {}
-
-  uint8_t Next() {
-    if (size_ == 0) return 0;
-    --size_;
-    return *data_++;
-  }
-  // A number below `limit`, at most 256.
-  size_t Below(size_t limit) { return Next() % limit; }
-  bool empty() const { return size_ == 0; }
-
- private:
-  const uint8_t* data_;
-  size_t size_;
-};
 
 void FillFromBytes(ByteSource& source, google::protobuf::Message& message);
 

@@ -1,0 +1,251 @@
+// The node of the fuzz target.
+
+#include "test/fuzz/fuzz_node.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "dataplane/conntrack/timeouts.h"
+#include "dataplane/packet/packet.h"
+
+namespace vswitch {
+namespace {
+
+constexpr WorkerId kWorker{0};
+
+// The node's own addresses and two of nobody.
+constexpr const char* kPool[] = {"192.168.0.1", "198.51.100.7", "fd01::1",
+                                 "2001:db8:ffff::7"};
+
+IpAddress Address(const char* text) { return *IpAddress::Parse(text); }
+
+void CheckOk(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "fuzz_node: %s\n", status.ToString().c_str());
+  std::abort();
+}
+
+void UseNat(NatChoice choice, NatSettings& nat) {
+  if (choice == NatChoice::kOff) return;
+  nat.first_port = kFirstNatPort;
+  nat.last_port = choice == NatChoice::kWide ? kLastNatPort : kFirstNatPort + 1;
+  for (const char* address : kPool) {
+    nat.addresses[nat.address_count++] = Address(address);
+  }
+}
+
+// Ports of the node as services, before `server` and before a backend outside.
+void AddNodePorts(TestNode& node) {
+  for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
+    for (const bool is_ipv4 : {true, false}) {
+      ServiceSpec spec{.address = Address(is_ipv4 ? "192.168.0.1" : "fd01::1"),
+                       .protocol = protocol,
+                       .port = kNodePort,
+                       .service = 90,
+                       .flags = kServiceFromInside | kServiceFromOutside,
+                       .shares_address = true};
+      spec.backends = {
+          {.address = Address(is_ipv4 ? "10.0.0.3" : "fd00::3"), .port = 8080}};
+      spec.outside_backends = spec.backends;
+      node.services.push_back(spec);
+      spec.port = kOtherNodePort;
+      spec.service = 91;
+      spec.backends = {
+          {.address = Address(is_ipv4 ? "203.0.113.50" : "2001:db8::50"),
+           .port = 8080}};
+      spec.outside_backends = spec.backends;
+      node.services.push_back(spec);
+    }
+  }
+}
+
+PolicySetSpec& SetOf(TestNode& node, absl::string_view name) {
+  const EndpointRecord& endpoint =
+      node.endpoints[ToInt(TestWorld::PortNamed(name))];
+  return node.policy_sets[ToInt(name == "guarded" ? endpoint.ingress
+                                                  : endpoint.egress)];
+}
+
+OfflineTables Compile(const NodeChoices& choices) {
+  TestNode node = MakeTestNode();
+  UseNat(choices.nat, node.settings.nat);
+  AddNodePorts(node);
+  if (choices.shuts_client_out) {
+    SetOf(node, "guarded").entries[0].identities = {IdentityId{999}};
+  }
+  if (choices.cuts_with_resets) {
+    for (const char* name : {"guarded", "jailed"}) {
+      SetOf(node, name).default_precedence = Precedence(
+          PolicyTier::kNetworkPolicy, 0,
+          DenyVerdict(EstablishedAction::kReset, DenyResponse::kReset));
+    }
+  }
+  node.settings.tcp_needs_syn = choices.needs_syn ? 1 : 0;
+  if (choices.client_is_new) {
+    const auto client = ToInt(TestWorld::PortNamed("client"));
+    for (auto& [address, binding] : node.bindings) {
+      if (ToInt(binding.endpoint) == client) ++binding.epoch;
+    }
+  }
+  if (choices.has_linux_timeouts) {
+    node.settings.timeouts = DefaultTimeouts(TimeoutProfile::kLinux);
+  }
+  return node.Compile();
+}
+
+// Tables take longer to make than a whole run, so each set is made once.
+OfflineTables& TablesFor(const NodeChoices& choices) {
+  static auto& made = *new std::map<uint8_t, OfflineTables>();
+  const auto [at, is_new] = made.try_emplace(choices.ToByte());
+  if (is_new) at->second = Compile(choices);
+  return at->second;
+}
+
+}  // namespace
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "pipeline_fuzz: broken rule: %s\n", what);
+  std::abort();
+}
+
+NodeChoices NodeChoices::FromByte(uint8_t byte) {
+  NodeChoices choices;
+  choices.nat = static_cast<NatChoice>((byte & 3) % 3);
+  choices.shuts_client_out = (byte & 4) != 0;
+  choices.cuts_with_resets = (byte & 8) != 0;
+  choices.needs_syn = (byte & 16) != 0;
+  choices.client_is_new = (byte & 32) != 0;
+  choices.has_linux_timeouts = (byte & 64) != 0;
+  return choices;
+}
+
+uint8_t NodeChoices::ToByte() const {
+  return static_cast<uint8_t>(
+      static_cast<uint8_t>(nat) | (shuts_client_out ? 4 : 0) |
+      (cuts_with_resets ? 8 : 0) | (needs_syn ? 16 : 0) |
+      (client_is_new ? 32 : 0) | (has_linux_timeouts ? 64 : 0));
+}
+
+// Keeps what leaves, and counts as the daemon's transmitter does.
+class FuzzNode::Capture : public Transmitter {
+ public:
+  explicit Capture(FakePacketPool& pool) : pool_(pool) {}
+
+  void Transmit(PortId out, std::span<rte_mbuf* const> packets) override {
+    PortCounters& counters = counters_.port(kWorker, out);
+    for (const rte_mbuf* packet : packets) {
+      counters.tx_try.Add(1);
+      counters.tx_ok.Add(1);
+      outputs_.push_back({out, BytesOf(*packet), packet->ol_flags});
+    }
+    pool_.Free(packets);
+  }
+
+  void set_counters(const CounterTable& counters) { counters_ = counters; }
+  std::vector<FuzzOutput> Take() { return std::exchange(outputs_, {}); }
+
+ private:
+  FakePacketPool& pool_;
+  CounterTable counters_;
+  std::vector<FuzzOutput> outputs_;
+};
+
+FuzzNode::FuzzNode(const NodeChoices& choices)
+    : capture_(std::make_unique<Capture>(pool_)), choices_(choices) {
+  auto offline = OfflineSwitch::Create(
+      {.max_connections = 512, .max_addresses = 64}, pool_, *capture_);
+  CheckOk(offline.status());
+  offline_ = *std::move(offline);
+  capture_->set_counters(offline_->counters());
+  // There is no connection yet to be judged again.
+  OfflineTables& tables = TablesFor(choices);
+  tables.changed.emplace();
+  CheckOk(offline_->Publish(tables));
+}
+
+FuzzNode::~FuzzNode() = default;
+
+rte_mbuf* FuzzNode::MakePacket(const FuzzInput& input) {
+  rte_mbuf* packet =
+      input.first_segment_bytes == 0
+          ? pool_.Make(input.bytes)
+          : pool_.Make(input.bytes, {input.first_segment_bytes, 7, 65535});
+  packet->ol_flags = input.receive_flags;
+  return packet;
+}
+
+FuzzResult FuzzNode::Run(PortId in, const FuzzInput& input) {
+  const PortCounters& counters = offline_->counters().port(kWorker, in);
+  std::array<uint64_t, kDropReasonCount> before;
+  for (uint32_t i = 0; i < kDropReasonCount; ++i) {
+    before[i] = counters.drops[i].value();
+  }
+  const uint64_t forwarded = counters.forwarded_in.value();
+  const uint64_t local = counters.local_in.value();
+  rte_mbuf* packet = MakePacket(input);
+  offline_->Run(in, {&packet, 1}, now_ns_);
+
+  FuzzResult result{.outputs = capture_->Take()};
+  uint64_t ends = counters.forwarded_in.value() - forwarded;
+  result.forwarded = ends == 1;
+  ends += counters.local_in.value() - local;
+  for (uint32_t i = 0; i < kDropReasonCount; ++i) {
+    if (counters.drops[i].value() == before[i]) continue;
+    ends += counters.drops[i].value() - before[i];
+    result.drop = static_cast<DropReason>(i);
+  }
+  Require(ends == 1, "a packet ends in one way");
+  Require(!result.forwarded || result.outputs.size() == 1,
+          "a packet that goes on causes no other");
+  Require(pool_.LiveCount() == 0, "no buffer is lost");
+  return result;
+}
+
+std::vector<FuzzOutput> FuzzNode::RunBurst(
+    PortId in, const std::vector<FuzzInput>& inputs) {
+  std::vector<rte_mbuf*> packets;
+  packets.reserve(inputs.size());
+  for (const FuzzInput& input : inputs) packets.push_back(MakePacket(input));
+  offline_->Run(in, packets, now_ns_);
+  Require(pool_.LiveCount() == 0, "no buffer is lost");
+  return capture_->Take();
+}
+
+void FuzzNode::Advance(uint64_t nanoseconds) {
+  now_ns_ += nanoseconds;
+  offline_->Housekeep(now_ns_);
+}
+
+void FuzzNode::Change(const NodeChoices& choices) {
+  choices_ = choices;
+  changed_ns_ = now_ns_;
+  OfflineTables& tables = TablesFor(choices);
+  tables.changed.reset();
+  CheckOk(offline_->Publish(tables));
+}
+
+bool FuzzNode::IsPoolAddress(const IpAddress& address) {
+  static const auto& pool =
+      *new std::vector<IpAddress>({Address(kPool[0]), Address(kPool[1]),
+                                   Address(kPool[2]), Address(kPool[3])});
+  return std::find(pool.begin(), pool.end(), address) != pool.end();
+}
+
+void FuzzNode::CheckBalance() const {
+  for (const Equation& equation : offline_->Balance()) {
+    if (equation.holds()) continue;
+    std::fprintf(stderr, "pipeline_fuzz: %s: %llu and %llu\n",
+                 std::string(equation.text).c_str(),
+                 static_cast<unsigned long long>(equation.left),
+                 static_cast<unsigned long long>(equation.right));
+    Require(false, "the balance holds");
+  }
+  Require(pool_.LiveCount() == 0, "no buffer is lost");
+}
+
+}  // namespace vswitch
