@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/conntrack/connection_layout.h"
 #include "dataplane/conntrack/flow_finder.h"
@@ -318,7 +319,7 @@ bool ConnectionTable::LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
     timeout_s =
         std::min(timeout_s, OpenEndsTimeout(store, index, idle_s, timeouts));
   }
-  if (idle_s < timeout_s) {
+  if (idle_s < timeout_s || kPlantedBug == PlantedBug::kEntryLeaks) {
     const uint32_t wait_s = std::min(timeout_s - idle_s, kRecheckSeconds);
     lists_->Arm(worker, index, now_s + wait_s, now_s);
     return false;

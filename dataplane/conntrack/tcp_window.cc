@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dataplane/base/planted_bug.h"
+
 namespace vswitch {
 namespace {
 
@@ -107,7 +109,8 @@ Fit FitOf(const Numbers& numbers, TcpWindow& own, const TcpWindow& peer) {
   const bool data_is_old =
       peer.max_window != 0 && IsBefore(numbers.end, own.end - peer.max_window);
   if (ack_is_new) return Fit::kOut;
-  if (IsAfter(numbers.sequence, limit)) {
+  if (IsAfter(numbers.sequence, limit) !=
+      (kPlantedBug == PlantedBug::kWindowInverted)) {
     // Some send a little more than they may; the peer may take it, and its
     // acknowledgement is to be known.
     if (data_is_old || ack_is_old ||

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/packet/packet.h"
 
 namespace vswitch {
@@ -55,6 +56,7 @@ ChecksumSum PacketSum(const rte_mbuf& packet, uint32_t offset, uint32_t bytes) {
     ChecksumSum part_sum = SumBytes(data, part);
     // RFC 1071 2(B): a piece that starts at an odd distance has its bytes in
     // the other half of each word.
+    if (kPlantedBug == PlantedBug::kOddSegmentMissummed) odd = false;
     sum += odd ? __builtin_bswap16(Fold(part_sum)) : part_sum;
     odd ^= (part & 1) != 0;
   });

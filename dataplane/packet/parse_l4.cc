@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/parse_internal.h"
@@ -111,10 +112,11 @@ DropReason ParseUdp(ParseState& state) {
   PacketMeta& meta = state.meta;
   const auto* udp = state.At<UdpHeader>(meta.l4_offset);
   const uint32_t udp_bytes = udp->length.ToHost();
+  const uint32_t excess = kPlantedBug == PlantedBug::kUdpLengthOffByOne ? 1 : 0;
   // A first fragment holds less than the datagram's length.  Bytes behind the
   // datagram, inside the IP packet, are allowed (RFC 9868).
-  if (udp_bytes < sizeof(UdpHeader) ||
-      (meta.fragment == FragmentKind::kWhole && udp_bytes > meta.l4_bytes)) {
+  if (udp_bytes < sizeof(UdpHeader) || (meta.fragment == FragmentKind::kWhole &&
+                                        udp_bytes > meta.l4_bytes + excess)) {
     return DropReason::kUdpLen;
   }
   if (udp->checksum == Be16{0}) {

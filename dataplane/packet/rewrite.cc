@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
@@ -167,6 +168,7 @@ void RewriteFlow(rte_mbuf& packet, PacketMeta& meta, const FlowKey& to) {
   if (meta.fragment == FragmentKind::kLater) return;
   uint8_t* l4 = Data(packet) + meta.l4_offset;
   change.l4 = WritePorts(l4, to, meta.icmp == IcmpKind::kQuery);
+  if (kPlantedBug == PlantedBug::kPortsNotSummed) change.l4 = 0;
   if (to.protocol == IpProtocol::kSctp) {
     // Its CRC has no pseudo-header: addresses leave it as it is.
     if (ports_change && meta.fragment == FragmentKind::kWhole) {

@@ -2,6 +2,7 @@
 
 #include "dataplane/pipeline/connection_opener.h"
 
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/nat/source_nat.h"
 #include "dataplane/pipeline/host_lookup.h"
 
@@ -116,6 +117,9 @@ InsertStatus ConnectionOpener::FindOutside(const NewConnection& connection,
   for (uint32_t attempt = 0; attempt < kPortAttempts; ++attempt) {
     leaving.source_port = NatPort(burst_.state->settings().nat, hash, attempt);
     mapping.reply = MappingKey(leaving).Reversed();
+    if (kPlantedBug == PlantedBug::kPortGivenTwice) {
+      mapping.reply = ContactKey(leaving).Reversed();
+    }
     inserted = Insert(mapping);
     if (inserted.status != InsertStatus::kReplyTaken) break;
   }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/conntrack/tcp_state.h"
 #include "dataplane/packet/headers.h"
@@ -25,7 +26,8 @@ namespace {
 // is checked before the connection takes the packet into account, so that such
 // a packet neither makes nor keeps one.
 bool HasTimeLeft(PipelineContext& context, Burst& burst, uint32_t slot) {
-  if (burst.metas[slot].ttl > 1) return true;
+  constexpr uint8_t kLastTtl = kPlantedBug == PlantedBug::kTtlOffByOne ? 0 : 1;
+  if (burst.metas[slot].ttl > kLastTtl) return true;
   SendIcmpError(context, burst, slot, IcmpError::kTimeExceeded);
   return false;
 }
@@ -112,7 +114,10 @@ DropReason Settle(PipelineContext& context, Burst& burst, uint32_t slot) {
   }
   context.counters().policy_cached_allow.Add(1);
   burst.judged[slot] = true;
-  burst.leaving_keys[slot] = view.record.TranslatedKey(view.direction);
+  const FlowDirection direction = kPlantedBug == PlantedBug::kReplyAsOriginal
+                                      ? FlowDirection::kOriginal
+                                      : view.direction;
+  burst.leaving_keys[slot] = view.record.TranslatedKey(direction);
   return FollowConnection(context, burst, slot);
 }
 

@@ -2,6 +2,7 @@
 
 #include "dataplane/pipeline/related.h"
 
+#include "dataplane/base/planted_bug.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/packet/parse.h"
@@ -43,7 +44,9 @@ void TranslateRelated(rte_mbuf& packet, PacketMeta& meta,
   if (inner.is_query) {
     quoted = PacketKeyOfQuery(quoted, InnerIcmpType(packet, inner));
   }
-  RewriteIcmpInner(packet, meta, inner, quoted);
+  if (kPlantedBug != PlantedBug::kQuotationKept) {
+    RewriteIcmpInner(packet, meta, inner, quoted);
+  }
   FlowKey outer = meta.key;
   // The error may come from a router on the way, whose address stays.
   if (outer.source == before.source) outer.source = after.source;
