@@ -1,0 +1,196 @@
+"""What kernel_differential_test.py lets pass: the differences between the
+kernel's forwarding and the switch's that are meant, each with the line of a
+standard that allows or asks for what the switch does, and a predicate as narrow
+as it can be said.  At most 30 (spec/testing.md 6b.3).
+"""
+
+import dataclasses
+import typing
+
+MAX_ROWS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One step that came out differently."""
+
+    step: typing.Any  # twin_sequence.Step
+    flow: typing.Any  # twin_sequence.Flow
+    kernel: tuple  # of (port, normal packet), sorted
+    switch: tuple
+    reason: str  # why the switch dropped what it last got, or NONE
+    before: tuple = ()  # steps of the same flow
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One difference that is meant."""
+
+    name: str
+    standard: str
+    why: str
+    matches: typing.Callable[[Case], bool]
+    # Whether the two still know the same of the flow behind it.
+    goes_on: bool = False
+
+
+def sent(outputs, **wanted):
+    """Whether one packet alone was sent, with such values."""
+    return len(outputs) == 1 and all(
+        outputs[0][1][name] == value for name, value in wanted.items())
+
+
+def is_whole(outputs):
+    """Whether one whole packet came out."""
+    return sent(outputs, offset=0, more=False)
+
+
+NOBODY = ("0a000063", "fd000000000000000000000000000099")
+
+
+def is_to_nobody(case):
+    """Whether the flow is to an address that no pod has."""
+    return case.flow.ends.target.hex() in NOBODY
+
+
+def was_reset(case):
+    """Whether an end has sent a reset before."""
+    return any(step.flags & 4 for step in case.before)
+
+
+def damages(step, *offsets):
+    """Whether a byte at one of the offsets in the message was changed."""
+    return any(offset % (8 + step.size) in offsets  # of UDP and ICMP
+               for offset, _ in step.damage)
+
+
+def is_icmp(outputs, kind, code):
+    """Whether an ICMP error of that kind alone was sent."""
+    return len(outputs) == 1 and outputs[0][1]["payload"].startswith(
+        f"{kind:02x}{code:02x}") and outputs[0][1]["quoted"] is not None
+
+
+ROWS = (
+    Row("later fragment first",
+        "RFC 4787 REQ-14: out-of-order fragments are to be received",
+        "The switch keeps no fragment that has no first one yet: it would be "
+        "memory for whoever sends; FRAG_NO_FIRST.",
+        lambda case: case.step.order == "reversed" and case.step.cuts != () and
+        is_whole(case.kernel) and not is_whole(case.switch)),
+    Row("fragment twice",
+        "RFC 5722 section 3 (RFC 8200 section 4.5): a datagram with "
+        "overlapping fragments is dropped; exact duplicates may be ignored",
+        "The switch keeps no data to compare, so that it takes a duplicate "
+        "for an overlap; FRAG_OVERLAP.",
+        lambda case: case.step.order == "twice" and case.step.cuts != () and
+        case.reason == "FRAG_OVERLAP" and is_whole(case.kernel)),
+    Row("fragment lost",
+        "RFC 1812 section 5.2.6: a router must not reassemble before it "
+        "forwards",
+        "The kernel forwards whole datagrams only, since it tracks "
+        "connections; the switch forwards each fragment.",
+        lambda case: case.step.order == "lost" and case.step.cuts != () and
+        case.kernel == () and case.reason == "NONE"),
+    Row("IPv4 too big without DF",
+        "RFC 8900 section 6: nobody shall rely on fragmentation; RFC 791 "
+        "section 2.3 lets a gateway do it",
+        "The switch answers that the packet is too big, and does not cut it.",
+        lambda case: case.step.kind == "packet" and case.flow.ends.family == 4
+        and not case.step.dont_fragment and is_whole(case.kernel) and
+        is_icmp(case.switch, 3, 4)),
+    Row("reset behind the window",
+        "RFC 5961 section 3.2: a reset whose number is outside of the window "
+        "is dropped",
+        "The kernel lets its receiver judge; the switch drops it.",
+        lambda case: case.step.kind == "packet" and case.step.flags & 4 != 0
+        and case.switch == () and case.reason == "CONNECTION_RST_WINDOW"),
+    Row("unreachable rate of IPv4",
+        "RFC 1812 section 4.3.2.8: a router should limit its ICMP errors",
+        "The kernel's limit for unreachable routes cannot be lifted in a "
+        "namespace.",
+        lambda case: is_to_nobody(case) and case.kernel == () and
+        is_icmp(case.switch, 3, 1),
+        goes_on=True),
+    Row("code of unreachable IPv6 hosts",
+        "RFC 4443 section 3.1: code 3 if no other one fits, 0 if no route "
+        "is there",
+        "The kernel has a route that says unreachable and answers code 0; "
+        "the switch knows the range but no such host, and answers code 3.",
+        lambda case: is_to_nobody(case) and is_icmp(case.kernel, 1, 0) and
+        is_icmp(case.switch, 1, 3),
+        goes_on=True),
+    Row("later fragments of a first one that was dropped",
+        "RFC 1858 section 2.1: without their first fragment no host puts "
+        "them together",
+        "The switch gives later fragments their ports, and drops the first "
+        "one alone for what its TCP header says.",
+        lambda case: case.step.cuts != () and case.kernel == () and
+        case.switch != () and all(values["offset"] != 0
+                                  for _, values in case.switch)),
+    Row("code of an echo reply",
+        "RFC 792 and RFC 4443 section 4.2: sent as 0, and nothing is said "
+        "about others",
+        "The kernel tracks an echo by type, code and identifier; the switch "
+        "leaves the code to the receiver.",
+        lambda case: case.flow.protocol in (1, 58) and
+        damages(case.step, 1) and case.kernel == () and is_whole(case.switch)),
+    Row("after a reset before any answer",
+        "RFC 7857 section 2.2: a connection is kept for a while after a reset",
+        "The kernel forgets at once what was reset before an answer came; the "
+        "switch knows it as closed.",
+        lambda case: case.flow.protocol == 6 and was_reset(case) and (
+            case.reason == "CONNECTION_INVALID" and case.switch == () and
+            is_whole(case.kernel) or
+            (case.step.kind == "error" or case.step.flags & 18 == 18) and
+            case.kernel == () and is_whole(case.switch))),
+    Row("window of TCP in fragments",
+        "RFC 1812 section 5.2.6: a router does not put fragments together",
+        "A first fragment does not say where its segment ends, so that the "
+        "switch lets the receiver look at the window.",
+        lambda case: case.flow.protocol == 6 and case.kernel == () and (
+            case.step.cuts != () or any(step.cuts for step in case.before)) and
+        any(values["offset"] == 0 for _, values in case.switch)),
+    Row("segment that begins nothing, to nobody",
+        "RFC 1812 section 5.2.7.1: unreachable is sent for a host that is not "
+        "there",
+        "The kernel drops what is invalid before it looks for a route; the "
+        "switch finds that nobody is there first.",
+        lambda case: is_to_nobody(case) and case.flow.protocol == 6 and
+        case.step.flags & 23 not in (2, 16) and case.kernel == () and
+        is_icmp(case.switch, 1, 3)),
+    Row("answer from another UDP port",
+        "RFC 4787 REQ-1 and REQ-8: mappings hold for every remote end, and "
+        "whom the client has written to may answer from any port",
+        "The kernel's source NAT knows connections only.",
+        lambda case: case.flow.protocol == 17 and case.step.way == 1 and
+        damages(case.step, 0, 1) and case.kernel == () and
+        is_whole(case.switch)),
+    Row("UDP datagram shorter than its packet",
+        "RFC 768: the checksum covers as much as the length says",
+        "The kernel takes all of the packet for covered.",
+        lambda case: case.flow.protocol == 17 and damages(case.step, 4, 5) and
+        case.kernel != () and case.switch == () and
+        case.reason == "UDP_CSUM"),
+    Row("numbers behind a client's SYN+ACK",
+        "RFC 9293 section 3.5.2: such a segment ends the connection at its "
+        "receiver",
+        "Where the client's window lies behind it is a guess, and the two "
+        "guess otherwise.",
+        lambda case: case.flow.protocol == 6 and any(
+            step.way == 0 and step.flags & 18 == 18 for step in case.before) and
+        case.kernel == () and is_whole(case.switch)),
+    Row("numbers half of all numbers apart",
+        "RFC 1982 section 3.2: which of them is the later one is not defined",
+        "A sequence or acknowledgement number whose highest bit was changed is "
+        "ahead to the kernel and behind to the switch.",
+        lambda case: case.flow.protocol == 6 and any(
+            (offset, 128) in step.damage
+            for step in case.before + (case.step,) for offset in (4, 8)) and
+        case.kernel == () and is_whole(case.switch)),
+    Row("messages of the link that come from elsewhere",
+        "RFC 2710 section 3 and RFC 4861 section 7.1: their hop limit is 1 or "
+        "255, and all others are dropped",
+        "The kernel leaves that to their receiver.",
+        lambda case: case.flow.protocol == 58 and damages(case.step, 0) and
+        case.switch == () and case.reason in ("MLD_INVALID", "ND_MALFORMED")),
+)
