@@ -150,8 +150,10 @@ TEST_P(ReplayFamilyTest, CaptureTimesEndConnections) {
 
 TEST_P(ReplayFamilyTest, TheUplinkHasItsNextHopAndMtu) {
   const std::string mac = "02:00:00:00:00:99";
-  Receive("demo/web", {{0, From(2, GetParam().outside, "udp / data 1300")},
-                       {1, From(2, GetParam().outside, "udp / data 1400")}});
+  Receive(
+      "demo/web",
+      {{0, From(2, GetParam().outside, "udp / data 1300")},
+       {1, From(2, GetParam().outside, "udp / data 1400", DontFragment())}});
   const ReplayOutcome run =
       Run({"--neighbor", "192.0.2.1=" + mac, "--uplink-mtu", "1400"});
   ASSERT_EQ(run.exit_status, 0) << run.errors;
@@ -164,12 +166,24 @@ TEST_P(ReplayFamilyTest, TheUplinkHasItsNextHopAndMtu) {
 }
 
 TEST_P(ReplayFamilyTest, APodHasTheMtuOfItsAnnotation) {
-  Receive("demo/web", {{0, From(2, Pod(3), "udp dport=53 / data 1300")},
-                       {1, From(2, Pod(3), "udp dport=53 / data 1380")}});
+  Receive("demo/web",
+          {{0, From(2, Pod(3), "udp dport=53 / data 1300")},
+           {1, From(2, Pod(3), "udp dport=53 / data 1380", DontFragment())}});
   const ReplayOutcome run = Run();
   ASSERT_EQ(run.exit_status, 0) << run.errors;
   EXPECT_EQ(run.json["packets"][0]["drop"], nullptr);
   EXPECT_EQ(run.json["packets"][1]["drop"], "MTU_EXCEEDED");
+}
+
+// The pieces of a packet that may be cut are the switch's own.
+TEST_P(ReplayFamilyTest, APacketIsCutForItsLink) {
+  if (std::string(GetParam().name) != "ip4") return;  // IPv6 is never cut
+  Receive("demo/web", {{0, From(2, Pod(3), "udp dport=53 / data 1380")}});
+  const ReplayOutcome run = Run();
+  ASSERT_EQ(run.exit_status, 0) << run.errors;
+  EXPECT_EQ(run.json["packets"][0]["drop"], nullptr);
+  EXPECT_EQ(run.json["generated"].size(), 2u);
+  EXPECT_EQ(SentBy("demo/db").size(), 2u);
 }
 
 TEST_P(ReplayFamilyTest, TheUplinkReceives) {

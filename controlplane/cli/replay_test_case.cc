@@ -206,6 +206,10 @@ std::string ReplayFamilyTest::Pod(int pod) const {
   return absl::StrCat(GetParam().pods, pod);
 }
 
+std::string ReplayFamilyTest::DontFragment() const {
+  return std::string(GetParam().name) == "ip4" ? "df=1" : "";
+}
+
 std::string ReplayFamilyTest::From(int pod, const std::string& destination,
                                    const std::string& rest,
                                    const std::string& ip_fields) const {

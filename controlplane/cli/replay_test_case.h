@@ -89,6 +89,8 @@ class ReplayFamilyTest : public ReplayTest,
                    const std::string& rest,
                    const std::string& ip_fields = "") const;
   std::string Pod(int pod) const;
+  // The field of `ip_fields` that keeps routers from cutting the packet.
+  std::string DontFragment() const;
 };
 
 }  // namespace vswitch

@@ -74,6 +74,8 @@ struct PacketMeta {
   DropReason drop = DropReason::kNone;
   PortId out_port = kNoPort;
   MacAddress next_hop_mac;
+  // IPv4: leaves in fragments of at most so many bytes; 0: whole.
+  uint32_t cut_to_bytes = 0;
   IdentityId source_identity = kIdentityUnknown;
   IdentityId destination_identity = kIdentityUnknown;
   EndpointId source_endpoint = kNoEndpoint;

@@ -33,6 +33,13 @@ void FillEvent(const PipelineContext& context, const Burst& burst,
 
 }  // namespace
 
+void PipelineContext::ForwardAs(Burst& burst, uint32_t slot, rte_mbuf& last,
+                                PortId out) {
+  counters(burst.in_port).forwarded_in.Add(1);
+  Queue(&last, out);
+  dead[dead_count++] = burst.packets[slot];
+}
+
 void PipelineContext::Drop(Burst& burst, uint32_t slot, DropReason reason) {
   counters(burst.in_port).drops[ToIndex(reason)].Add(1);
   burst.metas[slot].drop = reason;
@@ -93,7 +100,7 @@ void PipelineContext::EraseConnection(ConnectionView& view, ConnectionEnd end) {
   view.index = kNoConnection;
 }
 
-void PipelineContext::Flush() {
+void PipelineContext::FlushOutgoing() {
   std::array<rte_mbuf*, 2 * kBurstPackets> group;
   for (uint32_t first = 0; first < outgoing_count; ++first) {
     if (outgoing[first].packet == nullptr) continue;
@@ -107,6 +114,10 @@ void PipelineContext::Flush() {
     environment.transmitter->Transmit(port, {group.data(), count});
   }
   outgoing_count = 0;
+}
+
+void PipelineContext::Flush() {
+  FlushOutgoing();
   if (dead_count > 0) environment.pool->Free({dead.data(), dead_count});
   dead_count = 0;
 }

@@ -7,8 +7,9 @@
 //   context.Send(port, *packet);                  // leaves in transmit
 //   context.Drop(burst, slot, DropReason::kTtl);  // counted, freed at the end
 //
-// A packet ends in exactly one call: Queue() or Drop(), or, when the switch
-// takes it for itself, Consume() or AnswerInPlace().  Worker thread only.
+// A packet ends in exactly one call: Queue(), ForwardAs() or Drop(), or, when
+// the switch takes it for itself, Consume() or AnswerInPlace().  Worker thread
+// only.
 
 #ifndef VSWITCH_DATAPLANE_PIPELINE_CONTEXT_H_
 #define VSWITCH_DATAPLANE_PIPELINE_CONTEXT_H_
@@ -32,6 +33,10 @@ namespace vswitch {
 struct PipelineContext {
   explicit PipelineContext(const PipelineEnvironment& pipeline_environment)
       : environment(pipeline_environment) {}
+
+  // Counts a packet as forwarded that leaves in pieces, of which `last` is the
+  // last one; those before it went by SendOwn().
+  void ForwardAs(Burst& burst, uint32_t slot, rte_mbuf& last, PortId out);
 
   // Counts the packet as dropped for `reason`, which is not of stage kTransmit,
   // and gives it back to the pool at the end of the burst.  A sample of drops
@@ -69,13 +74,17 @@ struct PipelineContext {
   // Sends all that is queued and frees all that died.
   void Flush();
 
+  // Sends all that is queued.
+  void FlushOutgoing();
+
   // Queues a packet for `out`.
   void Queue(rte_mbuf* packet, PortId out) {
+    if (outgoing_count == outgoing.size()) FlushOutgoing();
     outgoing[outgoing_count++] = {packet, out};
   }
 
   // Each packet that comes in goes on or causes at most two others: the resets
-  // to both ends of a connection that is cut.
+  // to both ends of a connection that is cut.  Only fragments can be more.
   struct Outgoing {
     rte_mbuf* packet;
     PortId port;

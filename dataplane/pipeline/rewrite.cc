@@ -4,7 +4,11 @@
 
 #include "dataplane/packet/rewrite.h"
 
+#include <algorithm>
+
 #include "dataplane/packet/headers.h"
+#include "dataplane/packet/ipv4_cutter.h"
+#include "dataplane/packet/mss_clamp.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
@@ -38,6 +42,17 @@ void Translate(rte_mbuf& packet, PacketMeta& meta, const Burst& burst,
                   : leaving);
 }
 
+// Lowers the MSS that a SYN names to what fits both links: that its answers
+// come by, and that it leaves by (conformance T-18).
+void ClampSegments(rte_mbuf& packet, const PacketMeta& meta, const Burst& burst,
+                   const PortRecord& out) {
+  if ((meta.tcp_flags & kTcpSyn) == 0 ||
+      meta.fragment == FragmentKind::kLater) {
+    return;
+  }
+  ClampMss(packet, meta, std::min(out.mtu, burst.port->mtu));
+}
+
 }  // namespace
 
 void RunRewrite(PipelineContext& context, Burst& burst) {
@@ -51,9 +66,9 @@ void RunRewrite(PipelineContext& context, Burst& burst) {
       context.Drop(burst, slot, DropReason::kHostUnreachable);
       return false;
     }
-    if (LargestIpBytes(packet, meta) > out->mtu) {
-      // RFC 1191 3 and RFC 8201; IPv4 without DF is answered likewise, and not
-      // cut: the senders here are hosts that heed it.
+    const bool fits = LargestIpBytes(packet, meta) <= out->mtu;
+    if (!fits && !Ipv4Cutter::MayCut(packet, meta, out->mtu)) {
+      // RFC 1191 3 and RFC 8201.
       SendIcmpError(context, burst, slot, IcmpError::kPacketTooBig, out->mtu);
       context.Drop(burst, slot, DropReason::kMtuExceeded);
       return false;
@@ -65,7 +80,15 @@ void RunRewrite(PipelineContext& context, Burst& burst) {
     }
     Translate(packet, meta, burst, slot, burst.View(slot));
     DecrementTtl(packet, meta);
+    ClampSegments(packet, meta, burst, *out);
     SetMacAddresses(packet, out->peer_mac, gateway_mac);
+    if (!fits) {
+      // No port can complete a checksum over several packets.
+      if (meta.l4_checksum == L4Checksum::kPartial) {
+        CompleteL4Checksum(packet, meta);
+      }
+      meta.cut_to_bytes = out->mtu;
+    }
     SetTransmitOffloads(packet, meta);
     return true;
   });

@@ -2,6 +2,9 @@
 
 #include <rte_mbuf.h>
 
+#include <string>
+#include <vector>
+
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/packet/parse.h"
@@ -40,6 +43,8 @@ class RewriteTest : public FamilyTest {
     while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
     return static_cast<uint16_t>(sum);
   }
+
+  std::string DontFragment() const { return is_ipv4() ? "df=1 " : ""; }
 
   size_t L4Offset() const { return 14 + (is_ipv4() ? 20 : 40); }
   PortId Client() const { return TestWorld::PortNamed("client"); }
@@ -102,7 +107,8 @@ TEST_P(RewriteTest, TooLargePacketIsAnsweredWithTheMtu) {
   world_.node().ports[ToInt(TestWorld::PortNamed("server"))].mtu = 1400;
   world_.Publish();
   const Received received = world_.Receive(
-      "client", PacketTo("client", AddressOf("server"), "/ udp / data 1400"));
+      "client", PacketTo("client", AddressOf("server"),
+                         absl::StrCat(DontFragment(), "/ udp / data 1400")));
   EXPECT_EQ(received.drop, DropReason::kMtuExceeded);
   ASSERT_EQ(received.sent.size(), 1u);
   EXPECT_EQ(received.sent[0].port, Client());
@@ -118,10 +124,31 @@ TEST_P(RewriteTest, TooLargePacketOfAServiceQuotesWhatWasSent) {
   world_.node().ports[ToInt(TestWorld::PortNamed("server"))].mtu = 1400;
   world_.Publish();
   const Received received = world_.Receive(
-      "client", PacketTo("client", WebService(), "/ tcp flags=A / data 1420"));
+      "client",
+      PacketTo("client", WebService(),
+               absl::StrCat(DontFragment(), "/ tcp flags=A / data 1420")));
   EXPECT_EQ(received.drop, DropReason::kMtuExceeded);
   ASSERT_EQ(received.sent.size(), 1u);
   EXPECT_NE(received.sent[0].Text().find(WebService()), std::string::npos);
+}
+
+// Conformance F4-15 and F6-16, and F4-03 for what shares a checksum with it.
+TEST_P(RewriteTest, EveryTrafficClassStays) {
+  for (int value = 0; value < 256; ++value) {
+    const Received received = world_.Receive(
+        "client",
+        Packet("client", "server",
+               absl::StrCat(is_ipv4() ? "ttl=128 tos=" : "hop=128 tc=", value,
+                            is_ipv4() ? " id=" : " flow=", value * 257,
+                            " / udp / data 4")));
+    ASSERT_EQ(received.sent.size(), 1u);
+    EXPECT_EQ(
+        received.sent[0].Text(),
+        PacketToText(*PacketFromText(absl::StrCat(
+            "eth src=02:00:00:00:00:01 dst=02:00:00:00:00:03 / ",
+            is_ipv4() ? "ip4 ttl=127 tos=" : "ip6 hop=127 tc=", value,
+            is_ipv4() ? " id=" : " flow=", value * 257, " / udp / data 4"))));
+  }
 }
 
 TEST_P(RewriteTest, WhatAMalformedSegmentClaimsIsNotTrusted) {
@@ -133,6 +160,89 @@ TEST_P(RewriteTest, WhatAMalformedSegmentClaimsIsNotTrusted) {
 }
 
 INSTANTIATE_FAMILIES(RewriteTest);
+
+// RFC 791 3.2: what IPv4's senders let us cut.
+class FragmentationTest : public testing::Test {
+ protected:
+  FragmentationTest() {
+    world_.node().ports[ToInt(TestWorld::PortNamed("server"))].mtu = 1400;
+    world_.Publish();
+  }
+
+  static PortId Client() { return TestWorld::PortNamed("client"); }
+
+  TestWorld world_;
+};
+
+// The port of one packet completes no checksum of several.
+TEST_F(FragmentationTest, PartialChecksumIsCompletedBefore) {
+  rte_mbuf* packet = world_.pool().Make(
+      *PacketFromText("eth / ip4 id=9 / udp csum=partial / data 1400"));
+  packet->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+  const Received received = world_.Receive(Client(), packet);
+  EXPECT_EQ(received.drop, DropReason::kNone);
+  ASSERT_EQ(received.sent.size(), 2u);
+  const std::vector<uint8_t> whole =
+      *PacketFromText("eth / ip4 / udp / data 1400");
+  std::vector<uint8_t> payload;
+  for (const Sent& sent : received.sent) {
+    EXPECT_EQ(sent.ol_flags & RTE_MBUF_F_TX_L4_MASK, 0u);
+    payload.insert(payload.end(), sent.bytes.begin() + 34, sent.bytes.end());
+  }
+  EXPECT_EQ(payload, std::vector<uint8_t>(whole.begin() + 34, whole.end()));
+}
+
+TEST_F(FragmentationTest, SegmentOfAKernelIsNotCut) {
+  rte_mbuf* packet = world_.pool().Make(
+      *PacketFromText("eth / ip4 / tcp flags=A csum=partial / data 4000"));
+  packet->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+  packet->tso_segsz = 1400;
+  EXPECT_EQ(world_.Receive(Client(), packet).drop, DropReason::kMtuExceeded);
+}
+
+// Conformance F4-16: the packet behind a cut one does not overtake it.
+TEST_F(FragmentationTest, OrderIsKept) {
+  std::vector<std::string> packets;
+  for (int i = 1; i <= 40; ++i) {
+    packets.push_back(absl::StrCat(
+        "eth / ip4 id=", i,
+        i % 2 == 0 ? " / udp / data 4" : " / udp csum=0 / data 1400"));
+  }
+  const std::vector<Sent> sent = world_.ReceiveBurst(Client(), packets);
+  ASSERT_EQ(sent.size(), 60u);
+  int last = 0;
+  for (const Sent& one : sent) {
+    const int id = one.bytes[18] << 8 | one.bytes[19];
+    EXPECT_GE(id, last);
+    last = id;
+  }
+}
+
+// More fragments than a burst has packets.
+TEST_F(FragmentationTest, AllOfALargePacketLeaves) {
+  world_.node().ports[ToInt(TestWorld::PortNamed("server"))].mtu = 68;
+  world_.Publish();
+  const Received received =
+      world_.Receive("client", "eth / ip4 / udp csum=0 / data 60000");
+  EXPECT_EQ(received.drop, DropReason::kNone);
+  EXPECT_EQ(received.sent.size(), (60008u + 47) / 48);
+}
+
+TEST_F(FragmentationTest, PoolRunsEmpty) {
+  std::vector<rte_mbuf*> taken;
+  while (rte_mbuf* packet = world_.pool().Allocate()) taken.push_back(packet);
+  world_.pool().Free({&taken.back(), 1});
+  taken.pop_back();
+  world_.pool().Free({&taken.back(), 1});
+  taken.pop_back();
+  world_.set_taken_packets(taken.size());
+  const Received received =
+      world_.Receive("client", "eth / ip4 / udp csum=0 / data 1400");
+  EXPECT_EQ(received.drop, DropReason::kNoMbuf);
+  EXPECT_EQ(received.sent.size(), 1u);
+  world_.pool().Free(taken);
+  world_.set_taken_packets(0);
+}
 
 }  // namespace
 }  // namespace vswitch

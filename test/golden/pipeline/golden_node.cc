@@ -158,6 +158,17 @@ absl::Status ChangeTimeout(absl::string_view name, const std::string& value,
   return absl::InvalidArgumentError(absl::StrCat("no timeout ", name));
 }
 
+absl::Status ChangeMtu(absl::string_view name, const std::string& value,
+                       TestNode& node) {
+  const PortId port = TestWorld::PortNamed(name);
+  uint32_t mtu = 0;
+  if (port == kNoPort || !absl::SimpleAtoi(value, &mtu)) {
+    return absl::InvalidArgumentError(absl::StrCat("mtu-", name, "=", value));
+  }
+  node.ports[ToInt(port)].mtu = mtu;
+  return absl::OkStatus();
+}
+
 absl::Status ChangeOne(const std::string& key, const std::string& value,
                        TestNode& node) {
   if (key == "deny") return ChangeDeny(value, node);
@@ -176,6 +187,7 @@ absl::Status ChangeOne(const std::string& key, const std::string& value,
   if (absl::ConsumePrefix(&name, "timeout-")) {
     return ChangeTimeout(name, value, node);
   }
+  if (absl::ConsumePrefix(&name, "mtu-")) return ChangeMtu(name, value, node);
   return absl::InvalidArgumentError(absl::StrCat("unknown change ", key));
 }
 
