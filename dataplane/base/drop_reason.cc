@@ -230,6 +230,8 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kServiceNoLocalBackend, "SERVICE_NO_LOCAL_BACKEND", kFirstPacket,
      kExpected, "traffic policy Local, and all backends are of other nodes",
      "Kubernetes Service"},
+    {kIcmpMtu, "ICMP_MTU", kConnections, kAttack,
+     "ICMP error with a path MTU that no link has", "RFC 8201 4"},
 }};
 
 // A row stands at the index of its number, so that look-ups are array reads.

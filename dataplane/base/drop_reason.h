@@ -135,8 +135,9 @@ enum class DropReason : uint8_t {
   kServiceInsideOnly = 106,
   kServiceSourceRange = 107,
   kServiceNoLocalBackend = 108,
+  kIcmpMtu = 109,
 };
-inline constexpr uint32_t kDropReasonCount = 109;  // kNone included
+inline constexpr uint32_t kDropReasonCount = 110;  // kNone included
 
 // The pipeline stage that a reason belongs to; kReceive and kTransmit are the
 // port drivers', kSwitch belongs to no packet path.

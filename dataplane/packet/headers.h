@@ -224,6 +224,7 @@ static_assert(sizeof(SctpHeader) == 12 && alignof(SctpHeader) == 1);
 
 inline constexpr uint8_t kIcmpEchoReply = 0;
 inline constexpr uint8_t kIcmpUnreachable = 3;
+inline constexpr uint8_t kIcmpFragNeeded = 4;  // a code of kIcmpUnreachable
 inline constexpr uint8_t kIcmpSourceQuench = 4;
 inline constexpr uint8_t kIcmpRedirect = 5;
 inline constexpr uint8_t kIcmpEcho = 8;

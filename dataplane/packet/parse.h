@@ -64,6 +64,11 @@ struct IcmpInner {
 // it: kIcmpInner and kIcmpInnerCsum.  REQUIRES: meta.icmp == IcmpKind::kError.
 IcmpInner ReadIcmpInner(const rte_mbuf& packet, const PacketMeta& meta);
 
+// Returns the MTU that a packet-too-big error reports (ICMP 3/4, ICMPv6 2), or
+// nothing if the packet is none.
+std::optional<uint32_t> ReportedMtu(const rte_mbuf& packet,
+                                    const PacketMeta& meta);
+
 // Returns the target of a neighbour solicitation or advertisement.
 // REQUIRES: meta.icmp_type is one of these two.
 IpAddress NeighborTarget(const rte_mbuf& packet, const PacketMeta& meta);

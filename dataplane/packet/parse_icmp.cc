@@ -300,6 +300,20 @@ IcmpInner ReadIcmpInner(const rte_mbuf& packet, const PacketMeta& meta) {
   return inner;
 }
 
+std::optional<uint32_t> ReportedMtu(const rte_mbuf& packet,
+                                    const PacketMeta& meta) {
+  if (meta.icmp != IcmpKind::kError) return std::nullopt;
+  const auto* icmp = HeaderAt<IcmpHeader>(packet, meta.l4_offset);
+  if (meta.l3 == L3Kind::kIpv6) {
+    if (meta.icmp_type != kIcmpv6PacketTooBig) return std::nullopt;
+    return uint32_t{icmp->identifier.ToHost()} << 16 | icmp->sequence.ToHost();
+  }
+  if (meta.icmp_type != kIcmpUnreachable || meta.icmp_code != kIcmpFragNeeded) {
+    return std::nullopt;
+  }
+  return icmp->sequence.ToHost();
+}
+
 IpAddress NeighborTarget(const rte_mbuf& packet, const PacketMeta& meta) {
   return IpAddress::FromIpv6(
       HeaderAt<NeighborHeader>(packet, meta.l4_offset)->target);

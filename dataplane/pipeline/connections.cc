@@ -32,6 +32,20 @@ bool HasTimeLeft(PipelineContext& context, Burst& burst, uint32_t slot) {
   return false;
 }
 
+// Below these no link is: RFC 8200 5; and for IPv4, where the standard's 68 is
+// of no link that exists, what Linux takes (ip_rt_min_pmtu).  An error that
+// says so is an attack: it makes its victim send many small packets (RFC
+// 5927 7.2).
+constexpr uint32_t kSmallestIpv4PathMtu = 552;
+constexpr uint32_t kSmallestIpv6PathMtu = 1280;
+
+bool ReportsImpossibleMtu(const rte_mbuf& packet, const PacketMeta& meta) {
+  const std::optional<uint32_t> mtu = ReportedMtu(packet, meta);
+  return mtu.has_value() &&
+         *mtu < (meta.l3 == L3Kind::kIpv4 ? kSmallestIpv4PathMtu
+                                          : kSmallestIpv6PathMtu);
+}
+
 // Sets the key of each packet's connection; an ICMP error's is that of the
 // connection it is about, in the direction that the error goes.
 void FindKeys(PipelineContext& context, Burst& burst) {
@@ -45,6 +59,11 @@ void FindKeys(PipelineContext& context, Burst& burst) {
     if (meta.icmp != IcmpKind::kError) {
       burst.keys[slot] = ConnectionKey(meta);
       return true;
+    }
+    // RFC 8201 4: to be discarded.
+    if (ReportsImpossibleMtu(*burst.packets[slot], meta)) {
+      context.Drop(burst, slot, DropReason::kIcmpMtu);
+      return false;
     }
     const bool from_pod = burst.port->kind == PortKind::kPod;
     const std::optional<FlowKey> key =
