@@ -54,7 +54,7 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kArpUnknownTarget, "ARP_UNKNOWN_TARGET", kLocal, kExpected,
      "ARP request for an address that is not known", "RFC 1027"},
     {kArpUnsolicited, "ARP_UNSOLICITED", kLocal, kExpected,
-     "ARP reply or announcement: changes nothing", "RFC 5227"},
+     "ARP reply that nobody asked for: changes nothing", "RFC 5227"},
     {kNdMalformed, "ND_MALFORMED", kParse, kAttack,
      "neighbour discovery message that RFC 4861 says to discard",
      "RFC 4861 7.1"},
@@ -232,6 +232,9 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
      "Kubernetes Service"},
     {kIcmpMtu, "ICMP_MTU", kConnections, kAttack,
      "ICMP error with a path MTU that no link has", "RFC 8201 4"},
+    {kNeighborRate, "NEIGHBOR_RATE", kLocal, kAttack,
+     "port sends more ARP or neighbour discovery than is answered",
+     "conformance A-11"},
 }};
 
 // A row stands at the index of its number, so that look-ups are array reads.

@@ -136,8 +136,9 @@ enum class DropReason : uint8_t {
   kServiceSourceRange = 107,
   kServiceNoLocalBackend = 108,
   kIcmpMtu = 109,
+  kNeighborRate = 110,
 };
-inline constexpr uint32_t kDropReasonCount = 110;  // kNone included
+inline constexpr uint32_t kDropReasonCount = 111;  // kNone included
 
 // The pipeline stage that a reason belongs to; kReceive and kTransmit are the
 // port drivers', kSwitch belongs to no packet path.

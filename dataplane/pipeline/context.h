@@ -25,6 +25,7 @@
 #include "dataplane/pipeline/fragment_table.h"
 #include "dataplane/pipeline/icmp_limiter.h"
 #include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/port_limiter.h"
 #include "dataplane/pipeline/token_bucket.h"
 #include "dataplane/stats/counters.h"
 
@@ -93,6 +94,7 @@ struct PipelineContext {
   PipelineEnvironment environment;
   FragmentTable fragments;
   IcmpLimiter icmp_limiter;
+  PortLimiter neighbor_limiter;
   TokenBucket drop_records;
   TokenBucket shadow_records;
   std::array<Outgoing, 2 * kBurstPackets> outgoing;

@@ -16,6 +16,11 @@
 namespace vswitch {
 namespace {
 
+// ARP and neighbour discovery that a worker takes from one port in a second: a
+// kernel that starts asks for its gateways, a router for every pod, but nobody
+// for more than there are pods (conformance A-11).
+constexpr uint32_t kNeighborMessagesPerSecond = 1000;
+
 // Who has the address that an ARP request or a neighbour solicitation asks
 // for.
 enum class Target : uint8_t { kGateway, kKnown, kAskersOwn, kUnknown };
@@ -52,11 +57,14 @@ void HandleArp(PipelineContext& context, Burst& burst, uint32_t slot,
   const rte_mbuf& packet = *burst.packets[slot];
   const PacketMeta& meta = burst.metas[slot];
   const auto& arp = *HeaderAt<ArpHeader>(packet, meta.l4_offset);
-  // RFC 5227 3: an announcement has the sender's address as its target.
-  // Neither it nor a reply teaches us anything: bindings come from the control
-  // plane alone.
-  if (arp.operation.ToHost() != kArpRequest ||
-      meta.key.source == meta.key.destination) {
+  // RFC 5227 3: an announcement, in either form, has the sender's address as
+  // its target.  Neither it nor a reply teaches us anything: bindings come from
+  // the control plane alone.
+  if (meta.key.source == meta.key.destination) {
+    context.Consume(burst, slot);
+    return;
+  }
+  if (arp.operation.ToHost() != kArpRequest) {
     context.Drop(burst, slot, DropReason::kArpUnsolicited);
     return;
   }
@@ -112,6 +120,18 @@ void HandleNeighborDiscovery(PipelineContext& context, Burst& burst,
   }
 }
 
+void HandleNeighborMessage(PipelineContext& context, Burst& burst,
+                           uint32_t slot, const HostLookup& hosts) {
+  if (!context.neighbor_limiter.Take(burst.in_port, kNeighborMessagesPerSecond,
+                                     burst.now_ns)) {
+    context.Drop(burst, slot, DropReason::kNeighborRate);
+  } else if (burst.metas[slot].l3 == L3Kind::kArp) {
+    HandleArp(context, burst, slot, hosts);
+  } else {
+    HandleNeighborDiscovery(context, burst, slot, hosts);
+  }
+}
+
 bool IsEchoRequest(const PacketMeta& meta) {
   return meta.icmp == IcmpKind::kQuery &&
          meta.icmp_type == (meta.l3 == L3Kind::kIpv4 ? kIcmpEcho : kIcmpv6Echo);
@@ -149,10 +169,8 @@ void RunLocal(PipelineContext& context, Burst& burst) {
   burst.KeepIf([&](uint32_t slot) {
     const PacketMeta& meta = burst.metas[slot];
     const IpAddress& destination = meta.key.destination;
-    if (meta.l3 == L3Kind::kArp) {
-      HandleArp(context, burst, slot, hosts);
-    } else if (meta.icmp == IcmpKind::kNeighborDiscovery) {
-      HandleNeighborDiscovery(context, burst, slot, hosts);
+    if (meta.l3 == L3Kind::kArp || meta.icmp == IcmpKind::kNeighborDiscovery) {
+      HandleNeighborMessage(context, burst, slot, hosts);
     } else if (destination.IsMulticast()) {
       context.Drop(burst, slot, DropReason::kMulticastNotForwarded);
     } else if (IsLimitedBroadcast(destination)) {

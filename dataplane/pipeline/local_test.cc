@@ -4,6 +4,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/pipeline/test_families.h"
+#include "test/testing/packet_text.h"
 
 namespace vswitch {
 namespace {
@@ -64,6 +65,32 @@ TEST_P(LocalTest, FamilyThatIsOffHasNoGateway) {
   world_.Publish();
   const std::string gateway = is_ipv4() ? "10.0.0.1" : "fd00::1";
   EXPECT_FALSE(world_.Receive("client", Question(gateway)).consumed);
+}
+
+// Conformance A-11: a hundred thousand questions in a second.
+TEST_P(LocalTest, AFloodOfQuestionsIsAnsweredInPart) {
+  constexpr uint32_t kQuestions = 100'000;
+  const std::vector<uint8_t> question =
+      *PacketFromText(Question(AddressOf("server")));
+  uint64_t answers = 0;
+  for (uint32_t i = 0; i < kQuestions; ++i) {
+    answers += world_
+                   .ReceiveBurst(TestWorld::PortNamed("client"),
+                                 std::vector{world_.pool().Make(question)})
+                   .size();
+    world_.Advance(1'000'000'000 / kQuestions);
+  }
+  EXPECT_GE(answers, 1000u);
+  EXPECT_LE(answers, 1101u);
+  EXPECT_EQ(world_.DropCount(DropReason::kNeighborRate), kQuestions - answers);
+  // The others' questions are.
+  const Received other = world_.Receive(
+      "jailed", is_ipv4() ? "eth src=02:00:00:00:00:05 dst=ff:ff:ff:ff:ff:ff / "
+                            "arp sha=02:00:00:00:00:05 spa=10.0.0.5 "
+                            "tpa=10.0.0.3"
+                          : "eth src=02:00:00:00:00:05 / ip6 src=fd00::5 "
+                            "dst=fd00::1 hop=255 / ns target=fd00::1");
+  EXPECT_EQ(other.sent.size(), 1u);
 }
 
 INSTANTIATE_FAMILIES(LocalTest);
