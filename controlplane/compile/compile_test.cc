@@ -219,6 +219,18 @@ TEST_F(CompileTest, SourceStaysOnTheWayToOtherNodesAndExcludedPrefixes) {
   EXPECT_FALSE(keeps("8.8.8.8"));
 }
 
+// RFC 1812 5.3.5.2.
+TEST_F(CompileTest, AllHostsOfAPodRangeAreABroadcast) {
+  const auto route = [this](const char* address) {
+    return cluster_.Compile()->forwarding().route(TestAddress(address));
+  };
+  ASSERT_TRUE(route("10.0.255.255").has_value());
+  EXPECT_EQ(route("10.0.255.255")->kind, RouteKind::kBroadcast);
+  EXPECT_EQ(route("10.0.255.254")->kind, RouteKind::kUnreachable);
+  EXPECT_EQ(route("10.0.0.255")->kind, RouteKind::kUnreachable);
+  EXPECT_EQ(route("fd00::ffff:ffff:ffff:ffff")->kind, RouteKind::kUnreachable);
+}
+
 TEST_F(CompileTest, TimersAreTheProfilesUnlessGiven) {
   cluster_.Add("", std::string(kSettingsName),
                SwitchSettings{.timeout_profile = TimeoutProfile::kLinux,

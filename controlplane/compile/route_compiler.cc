@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/status_macros.h"
@@ -42,6 +43,16 @@ std::vector<IpPrefix> PrefixesInside(const DesiredState& desired,
         prefixes.insert(prefixes.end(), more.begin(), more.end());
       });
   return prefixes;
+}
+
+// Returns the address of all hosts of `prefix` (RFC 1812 4.2.3.1), or nothing
+// where there is none: IPv6, and a range of at most two addresses (RFC 3021).
+std::optional<IpPrefix> BroadcastOf(const IpPrefix& prefix) {
+  if (!prefix.address.IsIpv4() || prefix.prefix_bits > 30) return std::nullopt;
+  const uint32_t hosts = 0xffffffffu >> prefix.prefix_bits;
+  return IpPrefix{IpAddress::FromIpv4(
+                      Be32::FromHost(prefix.address.ToIpv4().ToHost() | hosts)),
+                  32};
 }
 
 using Routes = std::map<IpPrefix, RouteTarget>;
@@ -94,6 +105,10 @@ absl::StatusOr<std::string> CompileRoutes(
       RETURN_IF_ERROR(
           insert(cidr, {.kind = RouteKind::kUnreachable, .port = kNoPort},
                  absl::StrCat("Node ", node_name, " spec.podCIDRs")));
+      if (const std::optional<IpPrefix> all = BroadcastOf(cidr)) {
+        routes.try_emplace(
+            *all, RouteTarget{.kind = RouteKind::kBroadcast, .port = kNoPort});
+      }
     }
   }
   for (const CompiledPort& port : ports) {

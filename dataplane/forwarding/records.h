@@ -79,6 +79,7 @@ struct EndpointRecord {
 enum class RouteKind : uint8_t {
   kUnreachable,  // a range of pods: an address without an endpoint is nobody's
   kPort,         // out by `port`, to its peer_mac
+  kBroadcast,    // all hosts of a range: RFC 1812 5.3.5.2, never forwarded
 };
 struct RouteTarget {
   RouteKind kind;

@@ -112,6 +112,9 @@ class Judging {
       if (route->kind == RouteKind::kUnreachable) {
         return DropReason::kHostUnreachable;
       }
+      if (route->kind == RouteKind::kBroadcast) {
+        return DropReason::kBroadcastNotForwarded;
+      }
       end.port = route->port;
       end.keeps_source = route->keeps_source != 0;
       // Not bound to anything, so it is outside of the cluster.

@@ -199,6 +199,8 @@ TestNode MakeTestNode() {
   for (const char* range : {"10.0.0.0/24", "fd00::/64"}) {
     node.routes[ValueOrDie(IpPrefix::Parse(range))] = nobody;
   }
+  node.routes[ValueOrDie(IpPrefix::Parse("10.0.0.255/32"))] = {
+      .kind = RouteKind::kBroadcast, .port = kNoPort};
   for (const char* range : {"203.0.113.0/24", "2001:db8::/32"}) {
     node.routes[ValueOrDie(IpPrefix::Parse(range))] = outside;
   }
