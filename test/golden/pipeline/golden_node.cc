@@ -169,6 +169,12 @@ absl::Status ChangeMtu(absl::string_view name, const std::string& value,
   return absl::OkStatus();
 }
 
+absl::Status ChangeIcmpErrors(const std::string& value, TestNode& node) {
+  return absl::SimpleAtoi(value, &node.settings.icmp_errors_per_second_port)
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(absl::StrCat("icmp-errors=", value));
+}
+
 absl::Status ChangeOne(const std::string& key, const std::string& value,
                        TestNode& node) {
   if (key == "deny") return ChangeDeny(value, node);
@@ -178,6 +184,7 @@ absl::Status ChangeOne(const std::string& key, const std::string& value,
   if (key == "type") return ChangeType(value, node);
   if (key == "shadow") return ChangeShadow(value, node);
   if (key == "host") return ChangeHost(node);
+  if (key == "icmp-errors") return ChangeIcmpErrors(value, node);
   if (key == "reuse") return ReuseAddresses(value, node);
   if (key == "tcp-needs-syn") {
     node.settings.tcp_needs_syn = value == "yes" ? 1 : 0;

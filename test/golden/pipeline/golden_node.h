@@ -20,6 +20,7 @@
 //                   same labels, behind the same port
 //   tcp-needs-syn=yes|no
 //                   what may begin a TCP connection
+//   icmp-errors=N   how many one port may cause in a second
 //   mtu-NAME=N      the MTU of that port
 //   timeout-NAME=N  a timer of dataplane/conntrack/timeouts.h, seconds
 //
