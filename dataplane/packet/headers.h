@@ -230,6 +230,8 @@ inline constexpr uint8_t kIcmpRedirect = 5;
 inline constexpr uint8_t kIcmpEcho = 8;
 inline constexpr uint8_t kIcmpTimeExceeded = 11;
 inline constexpr uint8_t kIcmpParameterProblem = 12;
+inline constexpr uint8_t kIcmpTimestamp = 13;
+inline constexpr uint8_t kIcmpTimestampReply = 14;
 
 inline constexpr uint8_t kIcmpv6Unreachable = 1;
 inline constexpr uint8_t kIcmpv6PacketTooBig = 2;

@@ -20,12 +20,8 @@ IcmpKind ClassifyIcmpv4(uint8_t type) {
   switch (type) {
     case kIcmpEchoReply:
     case kIcmpEcho:
-    case 13:  // timestamp, information and address mask, and their replies:
-    case 14:  // all carry an identifier in the same place
-    case 15:
-    case 16:
-    case 17:
-    case 18:
+    case kIcmpTimestamp:
+    case kIcmpTimestampReply:
       return IcmpKind::kQuery;
     case kIcmpUnreachable:
     case kIcmpTimeExceeded:

@@ -8,8 +8,8 @@ namespace vswitch {
 namespace {
 
 // Returns the type of the question that a query of `type` asks or answers.
-// ICMP has the questions at 8, 13, 15 and 17, with the answer one above them,
-// but for the echo reply (RFC 792, 950).
+// ICMP has the timestamp at 13 with the answer one above it, the echo at 8
+// (RFC 792); the other queries are none any more (RFC 6918).
 uint8_t QuestionType(IpProtocol protocol, uint8_t type) {
   if (IsIcmpRequest(protocol, type)) return type;
   if (protocol == IpProtocol::kIcmp && type == kIcmpEchoReply) {
@@ -22,7 +22,7 @@ uint8_t QuestionType(IpProtocol protocol, uint8_t type) {
 
 bool IsIcmpRequest(IpProtocol protocol, uint8_t type) {
   if (protocol != IpProtocol::kIcmp) return type == kIcmpv6Echo;
-  return type == kIcmpEcho || type == 13 || type == 15 || type == 17;
+  return type == kIcmpEcho || type == kIcmpTimestamp;
 }
 
 FlowKey IcmpQueryKey(const FlowKey& key, uint8_t type) {
