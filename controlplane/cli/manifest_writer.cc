@@ -194,6 +194,7 @@ void AddSettings(const v1::Settings& settings, Json& object) {
     Set(out, "firstPort", nat.first_port());
     Set(out, "lastPort", nat.last_port());
     SetList(out, "excludedCIDRs", nat.excluded_cidrs());
+    Set(out, "tcpEndpointIndependent", nat.tcp_endpoint_independent());
   }
   object["spec"] = spec;
 }

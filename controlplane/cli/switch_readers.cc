@@ -31,6 +31,9 @@ void ReadSourceNat(const YamlNode& node, const std::string& path,
   for (std::string& text : reader.TextList("excludedCIDRs")) {
     nat.add_excluded_cidrs(std::move(text));
   }
+  if (auto value = reader.Bool("tcpEndpointIndependent")) {
+    nat.set_tcp_endpoint_independent(*value);
+  }
   reader.Finish();
 }
 

@@ -216,6 +216,8 @@ struct SourceNat {
   uint16_t first_port = kDefaultFirstNatPort;
   uint16_t last_port = kDefaultLastNatPort;
   std::vector<IpPrefix> excluded_cidrs;
+  // One port for all remote ends of a TCP port.
+  bool tcp_endpoint_independent = false;
   friend bool operator==(const SourceNat&, const SourceNat&) = default;
 };
 

@@ -360,7 +360,8 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
       "timeouts { tcp_established_seconds: 7440 udp_seconds: 120 } "
       "tcp_needs_syn: true ignored_pod_labels: 'example.com/*' source_nat { "
       "disabled: true addresses: '192.0.2.1' addresses: '2001:db8::1' "
-      "first_port: 20000 last_port: 20999 excluded_cidrs: '10.0.0.0/8' } }",
+      "first_port: 20000 last_port: 20999 excluded_cidrs: '10.0.0.0/8' "
+      "tcp_endpoint_independent: true } }",
   };
   for (const std::string& text : resources) {
     absl::StatusOr<Object> object = ToModel(Parse(text));

@@ -233,6 +233,7 @@ SourceNat ReadSourceNat(FieldReader& reader, const FieldPath& path,
   }
   nat.excluded_cidrs =
       ReadPrefixes(reader, path, "excluded_cidrs", message.excluded_cidrs());
+  nat.tcp_endpoint_independent = message.tcp_endpoint_independent();
   return nat;
 }
 

@@ -117,6 +117,7 @@ void Fill(const SourceNat& nat, v1::SourceNat* out) {
   out->set_first_port(nat.first_port);
   out->set_last_port(nat.last_port);
   AddTexts(nat.excluded_cidrs, out->mutable_excluded_cidrs());
+  out->set_tcp_endpoint_independent(nat.tcp_endpoint_independent);
 }
 
 void Fill(const SwitchSettings& settings, v1::Settings* out) {

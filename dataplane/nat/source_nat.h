@@ -7,7 +7,8 @@
 // key holds the outside address and port, and the table has each key once.  So
 // a TCP port, or an ICMP identifier, serves as many connections as there are
 // remote ends (RFC 7857 section 3), and workers need no ports of their own.
-// UDP's mapping is endpoint-independent (RFC 4787 REQ-1), so two more kinds of
+// UDP's mapping is endpoint-independent (RFC 4787 REQ-1), and TCP's if it is
+// asked for (RFC 5382 REQ-1), so two more kinds of
 // entries lie in the table, with the remote end's port, or all of it, left out
 // of their keys; packets never have port 0 or the address "::", so no packet
 // finds them by chance:
@@ -45,6 +46,7 @@ struct NatSettings {
   // Ports, or identifiers of ICMP queries: from first to last, host byte order.
   uint16_t first_port;
   uint16_t last_port;
+  uint32_t tcp_endpoint_independent;      // 1: as UDP is, see below
   IpAddress addresses[kMaxNatAddresses];  // of either family, in any order
 };
 
@@ -66,8 +68,9 @@ std::optional<IpAddress> NatAddressFor(const NatSettings& nat,
 Be16 NatPort(const NatSettings& nat, uint64_t hash, uint32_t attempt);
 
 // Whether `protocol` has mappings that hold for every remote end.
-inline bool IsEndpointIndependent(IpProtocol protocol) {
-  return protocol == IpProtocol::kUdp || protocol == IpProtocol::kUdpLite;
+inline bool IsEndpointIndependent(const NatSettings& nat, IpProtocol protocol) {
+  return protocol == IpProtocol::kUdp || protocol == IpProtocol::kUdpLite ||
+         (protocol == IpProtocol::kTcp && nat.tcp_endpoint_independent != 0);
 }
 
 // The keys of a mapping and a contact, for `flow`, a packet's key on its way

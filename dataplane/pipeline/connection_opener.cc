@@ -42,10 +42,10 @@ InsertResult ConnectionOpener::Open(
   if (!nat_address.has_value()) return Insert(connection);
   FlowKey leaving = connection.reply.Reversed();
   leaving.source = *nat_address;
-  if (IsEndpointIndependent(leaving.protocol)) {
+  const NatSettings& nat = burst_.state->settings().nat;
+  if (IsEndpointIndependent(nat, leaving.protocol)) {
     return InsertMapped(connection, leaving);
   }
-  const NatSettings& nat = burst_.state->settings().nat;
   const uint64_t hash = connections_.Hash(connection.original);
   const uint32_t attempts = HasPort(leaving.protocol) ? kPortAttempts : 1;
   InsertResult result;
@@ -146,7 +146,8 @@ void ConnectionOpener::NoteContact(const NewConnection& connection,
 
 MappedPacket ConnectionOpener::FindMapped(const FlowKey& key, bool from_pod) {
   MappedPacket result;
-  if (!IsEndpointIndependent(key.protocol)) return result;
+  const NatSettings& nat = burst_.state->settings().nat;
+  if (!IsEndpointIndependent(nat, key.protocol)) return result;
   // As packets of the reply direction come in.
   const ConnectionView mapping =
       connections_.Lookup(MappingKey(key.Reversed()).Reversed());
