@@ -172,7 +172,8 @@ TEST_F(CompileTest, PodsSpeakToTheWorldAsTheNode) {
 TEST_F(CompileTest, SourceNatTakesItsPoolOrNothing) {
   SourceNat wanted{.addresses = {TestAddress("203.0.113.7")},
                    .first_port = 2000,
-                   .last_port = 3000};
+                   .last_port = 3000,
+                   .tcp_endpoint_independent = true};
   cluster_.Add("", std::string(kSettingsName),
                SwitchSettings{.source_nat = wanted});
   NatSettings nat = cluster_.Compile()->forwarding().settings().nat;
@@ -180,10 +181,27 @@ TEST_F(CompileTest, SourceNatTakesItsPoolOrNothing) {
   EXPECT_TRUE(IsNatAddress(nat, TestAddress("203.0.113.7")));
   EXPECT_EQ(nat.first_port, 2000);
   EXPECT_EQ(nat.last_port, 3000);
+  EXPECT_EQ(nat.tcp_endpoint_independent, 1u);
   wanted.disabled = true;
   cluster_.Add("", std::string(kSettingsName),
                SwitchSettings{.source_nat = wanted});
   EXPECT_EQ(cluster_.Compile()->forwarding().settings().nat.address_count, 0u);
+}
+
+// U-07, RFC 4787 REQ-7.
+TEST_F(CompileTest, PoolOfSourceNatIsNoPods) {
+  cluster_.Add("", "n2",
+               Node{.pod_cidrs = {TestPrefix("10.1.0.0/16"),
+                                  TestPrefix("fd00:1::/64")}});
+  for (const char* address : {"10.1.0.9", "fd00:1::9"}) {
+    cluster_.Add(
+        "", std::string(kSettingsName),
+        SwitchSettings{.source_nat = {.addresses = {TestAddress(address)}}});
+    const absl::Status status = cluster_.Compile().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(address));
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("Node n2"));
+  }
 }
 
 TEST_F(CompileTest, SourceStaysOnTheWayToOtherNodesAndExcludedPrefixes) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/status_macros.h"
 #include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
@@ -18,6 +19,7 @@ NatSettings CompileSourceNat(const SourceNat& wanted, const Node* node) {
   std::memset(static_cast<void*>(&nat), 0, sizeof(nat));
   nat.first_port = wanted.first_port;
   nat.last_port = wanted.last_port;
+  nat.tcp_endpoint_independent = wanted.tcp_endpoint_independent ? 1 : 0;
   if (wanted.disabled) return nat;
   std::vector<IpAddress> addresses = wanted.addresses;
   for (IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
@@ -30,6 +32,25 @@ NatSettings CompileSourceNat(const SourceNat& wanted, const Node* node) {
   nat.address_count = static_cast<uint32_t>(addresses.size());
   std::copy(addresses.begin(), addresses.end(), nat.addresses);
   return nat;
+}
+
+// RFC 4787 REQ-7: an address of source NAT that a pod may have, too, would be
+// two ends' at once.
+absl::Status CheckPoolIsNoPods(const DesiredState& desired,
+                               const SourceNat& wanted) {
+  absl::Status status;
+  desired.ForEach<Node>([&](const Metadata& metadata, const Node& node) {
+    for (const IpPrefix& cidr : node.pod_cidrs) {
+      for (const IpAddress& address : wanted.addresses) {
+        if (!status.ok() || !cidr.Contains(address)) continue;
+        status = absl::InvalidArgumentError(absl::StrCat(
+            "Settings ", kSettingsName, " source_nat.addresses: ",
+            address.ToString(), " is in pod_cidrs of Node ", metadata.name,
+            ", ", cidr.ToString(), "; must be an address that no pod has"));
+      }
+    }
+  });
+  return status;
 }
 
 }  // namespace
@@ -49,6 +70,7 @@ absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
     return absl::InvalidArgumentError(absl::StrCat(
         "Settings metadata.name: the one object is named ", kSettingsName));
   }
+  RETURN_IF_ERROR(CheckPoolIsNoPods(desired, wanted.source_nat));
   Settings settings;
   // Padding too: equal settings must have equal bytes.
   std::memset(static_cast<void*>(&settings), 0, sizeof(settings));
