@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/tables/hash.h"
+
 namespace vswitch {
 namespace {
 
@@ -88,6 +90,38 @@ TEST_P(SourceNatTest, MappingAndContactLeaveTheRemoteEndOut) {
   EXPECT_EQ(ContactKey(other), contact);
   other.destination = Client(7);
   EXPECT_EQ(MappingKey(other), mapping);
+}
+
+// T-16: what a client sees of its own ports says nothing about the next, and
+// nothing about those of a switch with another secret.
+TEST_P(SourceNatTest, PortsOfFlowsInARowAreScattered) {
+  const NatSettings nat = Pool({"192.0.2.1"});
+  const HashSecret secret{1, 2};
+  const HashSecret other{1, 3};
+  constexpr int kFlows = 60'000;
+  std::map<int, int> distances;
+  std::map<uint16_t, int> drawn;
+  int equal = 0;
+  int last = 0;
+  for (int i = 1; i <= kFlows; ++i) {
+    FlowKey flow = Flow();
+    flow.source_port = Be16::FromHost(static_cast<uint16_t>(i));
+    const uint16_t port = NatPort(nat, HashFlowKey(secret, flow), 0).ToHost();
+    equal += port == NatPort(nat, HashFlowKey(other, flow), 0).ToHost() ? 1 : 0;
+    ++drawn[port];
+    ++distances[port - last];
+    last = port;
+  }
+  EXPECT_LT(equal, kFlows / 1000 * 2);  // one in a thousand by chance
+  double chi_square = 0;
+  constexpr double kExpected = double{kFlows} / 1000;
+  for (const auto& [port, count] : drawn) {
+    chi_square += (count - kExpected) * (count - kExpected) / kExpected;
+  }
+  EXPECT_LT(chi_square, 1143);  // of 999 degrees, 1 in 1000
+  for (const auto& [distance, count] : distances) {
+    EXPECT_LT(count, 2 * kExpected) << distance;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, SourceNatTest,
