@@ -2,6 +2,7 @@
 
 #include "dataplane/pipeline/verdict.h"
 
+#include "dataplane/packet/headers.h"
 #include "dataplane/pipeline/connection_opener.h"
 #include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
@@ -90,6 +91,7 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
     return DropReason::kConnectionInvalid;
   }
   ConnectionTable& connections = *context.environment.connections;
+  const ConnectionState before = view.state;
   const bool is_tcp = meta.key.protocol == IpProtocol::kTcp;
   TrackAction action = TrackAction::kPass;
   if (!is_tcp) {
@@ -102,9 +104,13 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
   if (action == TrackAction::kResetOutOfWindow) {
     return DropReason::kConnectionRstWindow;
   }
+  // RFC 7857 section 7.1: a reset keeps nothing alive; the time after the one
+  // that ends the connection is its own.
+  const bool is_only_reset =
+      (meta.tcp_flags & kTcpRst) != 0 && view.state == before;
+  const bool is_alive = action != TrackAction::kIgnore && !is_only_reset;
   // Once a second: a mapping of source NAT lives for minutes.
-  if (connections.Touch(view, meta.packet_bytes, burst.now_ns,
-                        /*is_alive=*/action != TrackAction::kIgnore) &&
+  if (connections.Touch(view, meta.packet_bytes, burst.now_ns, is_alive) &&
       KeepsMapping(view)) {
     ConnectionOpener(context, burst).KeepMapping(view);
   }
