@@ -1,8 +1,9 @@
 // Stage local: what is meant for the switch itself.  It answers ARP and
-// neighbour solicitations for the gateway and, as their proxy, for the
-// addresses it knows, and echo requests to the gateway.  No other packet on
-// the link leaves it.
+// neighbour solicitations for the gateway, on an uplink for the addresses of
+// source NAT, and, as their proxy, for the endpoints' addresses; and echo
+// requests to the gateway.  No other packet on the link leaves it.
 
+#include "dataplane/nat/source_nat.h"
 #include "dataplane/packet/build.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
@@ -23,7 +24,13 @@ constexpr uint32_t kNeighborMessagesPerSecond = 1000;
 
 // Who has the address that an ARP request or a neighbour solicitation asks
 // for.
-enum class Target : uint8_t { kGateway, kKnown, kAskersOwn, kUnknown };
+enum class Target : uint8_t {
+  kGateway,
+  kNat,    // the switch's, too: of source NAT, asked for from outside
+  kKnown,  // an endpoint's
+  kAskersOwn,
+  kUnknown,
+};
 
 Target Classify(const Burst& burst, const HostLookup& hosts,
                 const IpAddress& address) {
@@ -33,7 +40,11 @@ Target Classify(const Burst& burst, const HostLookup& hosts,
     return Target::kAskersOwn;
   }
   const EndpointRecord* owner = hosts.EndpointOf(address);
-  if (owner == nullptr) return Target::kUnknown;
+  if (owner == nullptr) {
+    const bool is_nat = burst.port->kind == PortKind::kUplink &&
+                        IsNatAddress(burst.state->settings().nat, address);
+    return is_nat ? Target::kNat : Target::kUnknown;
+  }
   return owner->port == burst.in_port ? Target::kAskersOwn : Target::kKnown;
 }
 
@@ -77,6 +88,7 @@ void HandleArp(PipelineContext& context, Burst& burst, uint32_t slot,
       context.Consume(burst, slot);
       return;
     case Target::kGateway:
+    case Target::kNat:
     case Target::kKnown:
       Answer(context, burst, slot, [&](rte_mbuf& answer) {
         BuildArpReply(packet, burst.state->settings().gateway_mac, answer);
@@ -105,15 +117,15 @@ void HandleNeighborDiscovery(PipelineContext& context, Burst& burst,
       context.Consume(burst, slot);
       return;
     case Target::kGateway:
+    case Target::kNat:
     case Target::kKnown:
       Answer(context, burst, slot, [&](rte_mbuf& answer) {
-        const bool is_gateway = target == Target::kGateway;
         // RFC 4861 7.2.8: a proxy's answer does not override.
         BuildNeighborAdvertisement(packet, meta,
                                    {.source = address,
                                     .mac = burst.state->settings().gateway_mac,
-                                    .router = is_gateway,
-                                    .override_flag = is_gateway},
+                                    .router = target == Target::kGateway,
+                                    .override_flag = target != Target::kKnown},
                                    answer);
       });
       return;
