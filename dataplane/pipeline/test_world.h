@@ -71,6 +71,7 @@ struct Sent {
 struct Received {
   DropReason drop = DropReason::kNone;
   bool consumed = false;   // by the switch itself, answered or not
+  bool held = false;       // kept back for later
   std::vector<Sent> sent;  // it and what it caused
 };
 
@@ -113,6 +114,7 @@ class TestWorld {
   FakePacketPool& pool() { return pool_; }
   const WorkerCounters& worker_counters() const;
   uint64_t DropCount(DropReason reason) const;  // over all ports
+  uint64_t HeldCount() const;                   // packets that wait
 
   // Fails the test unless all balance equations hold and no packet is left.
   // Every test ends with it; the first packets are checked one by one.

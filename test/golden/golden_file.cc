@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -36,24 +37,6 @@ absl::Status BadLine(absl::string_view file_name, int line,
       absl::StrCat(file_name, ":", line, ": ", what));
 }
 
-// Returns the values of a list such as "0..3,255".
-std::vector<std::string> ExpandList(absl::string_view list) {
-  std::vector<std::string> values;
-  for (absl::string_view item : absl::StrSplit(list, ',')) {
-    std::vector<absl::string_view> ends = absl::StrSplit(item, "..");
-    uint32_t first = 0;
-    uint32_t last = 0;
-    if (ends.size() == 2 && absl::SimpleAtoi(ends[0], &first) &&
-        absl::SimpleAtoi(ends[1], &last) && last - first <= 65536) {
-      for (uint32_t i = first; i <= last; ++i)
-        values.push_back(absl::StrCat(i));
-    } else {
-      values.emplace_back(item);
-    }
-  }
-  return values;
-}
-
 absl::StatusOr<WrittenCase> ReadCaseLine(absl::string_view line, int number,
                                          absl::string_view file_name) {
   WrittenCase result;
@@ -69,7 +52,7 @@ absl::StatusOr<WrittenCase> ReadCaseLine(absl::string_view line, int number,
     std::pair<std::string, std::string> list =
         absl::StrSplit(words[1], absl::MaxSplits('=', 1));
     result.variable = list.first;
-    result.values = ExpandList(list.second);
+    result.values = ExpandGoldenList(list.second);
   }
   return result;
 }
@@ -112,6 +95,7 @@ std::string ChooseAlternatives(absl::string_view text, bool is_ipv4) {
 std::string ForFamily(absl::string_view text, bool is_ipv4) {
   return absl::StrReplaceAll(ChooseAlternatives(text, is_ipv4),
                              {{"{ip}", is_ipv4 ? "ip4" : "ip6"},
+                              {"{ip-df}", is_ipv4 ? "ip4 df=1" : "ip6"},
                               {"{icmp}", is_ipv4 ? "icmp" : "icmp6"},
                               {"{ttl}", is_ipv4 ? "ttl" : "hop"},
                               {"{v}", is_ipv4 ? "4" : "6"}});
@@ -135,54 +119,120 @@ void Expand(const WrittenCase& written, absl::string_view file_name,
       if (written.is_twin) {
         absl::StrAppend(&result.name, family == 0 ? "/v4" : "/v6");
       }
-      for (GoldenDirective& directive : result.directives) {
+      const auto replace = [&](std::string& part) {
         if (value.has_value()) {
-          directive.text = absl::StrReplaceAll(
-              directive.text,
-              {{absl::StrCat("{", written.variable, "}"), *value}});
+          part = absl::StrReplaceAll(
+              part, {{absl::StrCat("{", written.variable, "}"), *value}});
         }
-        if (written.is_twin) {
-          directive.text = ForFamily(directive.text, family == 0);
-        }
+        if (written.is_twin) part = ForFamily(part, family == 0);
+      };
+      for (GoldenDirective& directive : result.directives) {
+        replace(directive.text);
+        for (std::string& word : directive.words) replace(word);
       }
       cases.push_back(std::move(result));
     }
   }
 }
 
+using Directives = std::vector<GoldenDirective>;
+
+// Reads the lines of one file.
+class GoldenReader {
+ public:
+  explicit GoldenReader(absl::string_view file_name) : file_name_(file_name) {}
+
+  absl::Status Read(absl::string_view line, int number) {
+    absl::string_view content = absl::StripAsciiWhitespace(line);
+    if (content.empty() || content[0] == '#') return absl::OkStatus();
+    if (absl::StartsWith(line, "case ") || absl::StartsWith(line, "twin ")) {
+      ASSIGN_OR_RETURN(WrittenCase next,
+                       ReadCaseLine(line, number, file_name_));
+      written_.push_back(std::move(next));
+      in_scene_ = false;
+      return absl::OkStatus();
+    }
+    if (absl::ConsumePrefix(&content, "scene ")) {
+      scene_ = std::string(content);
+      in_scene_ = true;
+      return scenes_.try_emplace(scene_).second
+                 ? absl::OkStatus()
+                 : BadLine(file_name_, number, "two scenes of one name");
+    }
+    return ReadInside(line, content, number);
+  }
+
+  std::vector<GoldenCase> Cases() const {
+    std::vector<GoldenCase> cases;
+    for (const WrittenCase& one : written_) Expand(one, file_name_, cases);
+    return cases;
+  }
+
+ private:
+  // Reads a line of a case or a scene.
+  absl::Status ReadInside(absl::string_view line, absl::string_view content,
+                          int number) {
+    if (!in_scene_ && written_.empty()) {
+      return BadLine(file_name_, number, "wanted a case before this line");
+    }
+    Directives& directives =
+        in_scene_ ? scenes_[scene_] : written_.back().directives;
+    if (line[0] == ' ') {
+      if (directives.empty()) {
+        return BadLine(file_name_, number, "nothing to continue");
+      }
+      absl::StrAppend(&directives.back().text, " ", content);
+      return absl::OkStatus();
+    }
+    if (absl::ConsumePrefix(&content, "play ")) {
+      const auto scene = scenes_.find(std::string(content));
+      if (scene == scenes_.end()) {
+        return BadLine(file_name_, number, "no such scene above");
+      }
+      const Directives played = scene->second;
+      directives.insert(directives.end(), played.begin(), played.end());
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(GoldenDirective directive,
+                     ReadDirective(line, number, file_name_));
+    directives.push_back(std::move(directive));
+    return absl::OkStatus();
+  }
+
+  const absl::string_view file_name_;
+  std::vector<WrittenCase> written_;
+  std::map<std::string, Directives> scenes_;
+  std::string scene_;  // the one being read
+  bool in_scene_ = false;
+};
+
 }  // namespace
+
+std::vector<std::string> ExpandGoldenList(absl::string_view list) {
+  std::vector<std::string> values;
+  for (absl::string_view item : absl::StrSplit(list, ',')) {
+    std::vector<absl::string_view> ends = absl::StrSplit(item, "..");
+    uint32_t first = 0;
+    uint32_t last = 0;
+    if (ends.size() == 2 && absl::SimpleAtoi(ends[0], &first) &&
+        absl::SimpleAtoi(ends[1], &last) && last - first <= 65536) {
+      for (uint32_t i = first; i <= last; ++i)
+        values.push_back(absl::StrCat(i));
+    } else {
+      values.emplace_back(item);
+    }
+  }
+  return values;
+}
 
 absl::StatusOr<std::vector<GoldenCase>> ParseGoldenFile(
     absl::string_view text, absl::string_view file_name) {
-  std::vector<WrittenCase> written;
+  GoldenReader reader(file_name);
   int number = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++number;
-    absl::string_view content = absl::StripAsciiWhitespace(line);
-    if (content.empty() || content[0] == '#') continue;
-    if (absl::StartsWith(line, "case ") || absl::StartsWith(line, "twin ")) {
-      ASSIGN_OR_RETURN(WrittenCase next, ReadCaseLine(line, number, file_name));
-      written.push_back(std::move(next));
-      continue;
-    }
-    if (written.empty()) {
-      return BadLine(file_name, number, "wanted a case before this line");
-    }
-    std::vector<GoldenDirective>& directives = written.back().directives;
-    if (line[0] == ' ') {
-      if (directives.empty()) {
-        return BadLine(file_name, number, "nothing to continue");
-      }
-      absl::StrAppend(&directives.back().text, " ", content);
-      continue;
-    }
-    ASSIGN_OR_RETURN(GoldenDirective directive,
-                     ReadDirective(line, number, file_name));
-    directives.push_back(std::move(directive));
+    RETURN_IF_ERROR(reader.Read(line, ++number));
   }
-  std::vector<GoldenCase> cases;
-  for (const WrittenCase& one : written) Expand(one, file_name, cases);
-  return cases;
+  return reader.Cases();
 }
 
 absl::StatusOr<std::vector<GoldenCase>> ReadGoldenFile(

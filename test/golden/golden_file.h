@@ -15,10 +15,19 @@
 // A line is a directive "WORDS: TEXT"; a line that begins with a space
 // continues the one before.  What the words mean is the runner's matter.
 // "twin" stands for one case in each family: {ip}, {icmp}, {ttl}, {v} are
-// replaced by ip4, icmp, ttl, 4 or ip6, icmp6, hop, 6, and {A|B} by A or B;
-// the case's name gets "/v4" or "/v6" behind it.  NAME=LIST behind a case's
-// name repeats it for each value in place of {NAME}: a comma list, of which
-// N..M is a range of numbers.
+// replaced by ip4, icmp, ttl, 4 or ip6, icmp6, hop, 6, {ip-df} by "ip4 df=1" or
+// ip6, and {A|B} by A or B; the case's name gets "/v4" or "/v6" behind it.
+// NAME=LIST behind a case's name repeats it for each value in place of {NAME}:
+// a comma list, of which N..M is a range of numbers.
+//
+// "scene NAME" begins directives that several cases of the file have in common,
+// "play NAME" stands for them in a case or in another scene further down:
+//
+//   scene open
+//   in client: ...
+//   twin closed-at-once
+//   play open
+//   in client: ...
 //
 // Errors name file and line.  Test code; thread-compatible.
 
@@ -52,6 +61,9 @@ absl::StatusOr<std::vector<GoldenCase>> ParseGoldenFile(
 
 // Reads the file at `path`.
 absl::StatusOr<std::vector<GoldenCase>> ReadGoldenFile(const std::string& path);
+
+// Returns the values of a comma list, of which N..M is a range of numbers.
+std::vector<std::string> ExpandGoldenList(absl::string_view list);
 
 // The key=value pairs of a directive's text, in order: "bytes=60 ttl=3".
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> KeyValues(

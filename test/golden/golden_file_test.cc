@@ -53,9 +53,33 @@ TEST(GoldenFileTest, ListRepeatsTheCase) {
   EXPECT_EQ(GoldenTestName((*cases)[3].name), "t_N_9");
 }
 
+TEST(GoldenFileTest, SceneIsPlayedInCasesAndScenes) {
+  auto cases = ParseGoldenFile(
+      "scene one\n"
+      "in: {ip}\n"
+      " / udp\n"
+      "scene two\n"
+      "play one\n"
+      "wait: 3\n"
+      "twin t\n"
+      "play two\n"
+      "drop: TTL\n"
+      "case u\n"
+      "play one\n",
+      "x");
+  ASSERT_TRUE(cases.ok()) << cases.status();
+  EXPECT_THAT(Names(*cases), ElementsAre("t/v4", "t/v6", "u"));
+  ASSERT_EQ((*cases)[1].directives.size(), 3u);
+  EXPECT_EQ((*cases)[1].directives[0].text, "ip6 / udp");
+  EXPECT_EQ((*cases)[1].directives[1].text, "3");
+  EXPECT_EQ((*cases)[1].directives[2].text, "TTL");
+  EXPECT_EQ((*cases)[2].directives.size(), 1u);
+}
+
 TEST(GoldenFileTest, ErrorsNameFileAndLine) {
-  for (const char* text : {"\nin: x\n", "case a\nin x\n", "case a\n\n\n in\n",
-                           "case a B=1 C=2\n"}) {
+  for (const char* text :
+       {"\nin: x\n", "case a\nin x\n", "case a\n\n\n in\n", "case a B=1 C=2\n",
+        "case a\nplay b\n", "scene a\nscene a\n"}) {
     auto cases = ParseGoldenFile(text, "x.golden");
     ASSERT_FALSE(cases.ok()) << text;
     EXPECT_THAT(std::string(cases.status().message()), HasSubstr("x.golden:"));

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/conntrack/timeouts.h"
+#include "test/golden/pipeline/golden_nat.h"
 
 namespace vswitch {
 namespace {
@@ -190,6 +191,11 @@ absl::Status ChangeOne(const std::string& key, const std::string& value,
     node.settings.tcp_needs_syn = value == "yes" ? 1 : 0;
     return absl::OkStatus();
   }
+  if (key == "profile" && value == "linux") {
+    node.settings.timeouts = DefaultTimeouts(TimeoutProfile::kLinux);
+    return absl::OkStatus();
+  }
+  if (IsNatChange(key)) return ChangeNat(key, value, node);
   absl::string_view name = key;
   if (absl::ConsumePrefix(&name, "timeout-")) {
     return ChangeTimeout(name, value, node);

@@ -23,6 +23,8 @@
 //   icmp-errors=N   how many one port may cause in a second
 //   mtu-NAME=N      the MTU of that port
 //   timeout-NAME=N  a timer of dataplane/conntrack/timeouts.h, seconds
+//   profile=linux   all timers of that profile
+// and those of golden_nat.h.
 //
 // Test code.
 

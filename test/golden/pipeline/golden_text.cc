@@ -15,7 +15,7 @@ namespace vswitch {
 namespace {
 
 // The names of addresses: in each family.
-constexpr std::array<std::array<absl::string_view, 3>, 11> kNames = {{
+constexpr std::array<std::array<absl::string_view, 3>, 17> kNames = {{
     {"$client", "10.0.0.2", "fd00::2"},
     {"$server", "10.0.0.3", "fd00::3"},
     {"$guarded", "10.0.0.4", "fd00::4"},
@@ -23,6 +23,12 @@ constexpr std::array<std::array<absl::string_view, 3>, 11> kNames = {{
     {"$host", "192.168.0.1", "fd01::1"},
     {"$gateway", "10.0.0.1", "fd00::1"},
     {"$outside", "203.0.113.9", "2001:db8::9"},
+    {"$other", "203.0.113.77", "2001:db8::77"},
+    {"$strange", "10.0.0.99", "fd00::99"},
+    {"$nat", "203.0.113.200", "2001:db8::200"},
+    {"$nat2", "203.0.113.203", "2001:db8::203"},
+    {"$nat3", "203.0.113.220", "2001:db8::220"},
+    {"$nat4", "198.51.100.7", "2001:db8:7::7"},
     {"$web", "10.96.0.10", "fd02::10"},
     {"$shop", "10.96.0.11", "fd02::11"},
     {"$void", "10.96.0.12", "fd02::12"},

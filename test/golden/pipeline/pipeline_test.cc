@@ -6,6 +6,12 @@
 //   out PORT: PACKET      this packet leaves, every byte as the text says
 //   drop: REASON          it is dropped
 //   local: yes            the switch takes it for itself
+//   held: yes             it is kept back for later
+//   in PORT X=LIST...: PACKET
+//                         the same for each value of the list in place of {X},
+//                         and with several lists for each combination
+//   check: ...            of values learnt as "<X>" (golden_values.h)
+//   state: NAME           of the one connection that the switch knows; "none"
 //   shadow: SIDE RULE     a shadow policy would deny it, on egress or ingress
 //   wait: SECONDS         the clock moves on
 //   change: KEY=VALUE...  the node changes (golden_node.h)
@@ -13,9 +19,10 @@
 //
 // "@" stands for the Ethernet header between a port's peer and the gateway, and
 // a name for an address of the packet's family: $client, $server, $guarded,
-// $jailed, $host, $gateway, $outside, and $web, $shop, $void for the services
-// before server, before guarded and without endpoints; $dns for the one before
-// guarded on UDP.
+// $jailed, $host, $gateway, $outside, $other (outside, too), $nat to $nat4 (of
+// source NAT), $strange (in the pods' range, but no pod's), and $web, $shop,
+// $void for the services before server, before guarded and without endpoints;
+// $dns for the one before guarded on UDP.
 //
 // The balance equations are checked after every packet.
 
@@ -29,11 +36,13 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/pipeline/test_world.h"
 #include "test/golden/golden_file.h"
 #include "test/golden/pipeline/golden_node.h"
 #include "test/golden/pipeline/golden_text.h"
+#include "test/golden/pipeline/golden_values.h"
 #include "test/testing/packet_text.h"
 
 namespace vswitch {
@@ -60,10 +69,17 @@ std::vector<std::string> ShadowDenials(OfflineSwitch& offline) {
   return lines;
 }
 
-// The counters that a case may look at.
-uint64_t CounterNamed(const WorkerCounters& counters, const std::string& name) {
+// The counters that a case may look at, drop reasons among them.
+uint64_t CounterNamed(const TestWorld& world, const std::string& name) {
+  if (const auto reason = FindDropReason(name); reason.has_value()) {
+    return world.DropCount(*reason);
+  }
+  const WorkerCounters& counters = world.worker_counters();
   const std::map<std::string, const Counter*> by_name = {
+      {"connections_inserted", &counters.connections_inserted},
       {"icmp_sent", &counters.icmp_sent},
+      {"icmp_suppressed_rate", &counters.icmp_suppressed_rate},
+      {"icmp_wanted", &counters.icmp_wanted},
       {"policy_denied", &counters.policy_denied},
       {"policy_kept", &counters.policy_kept},
       {"policy_shadow_denied", &counters.policy_shadow_denied},
@@ -86,7 +102,42 @@ std::vector<std::string> Describe(const Received& received) {
     lines.push_back(absl::StrCat("drop: ", DropReasonName(received.drop)));
   }
   if (received.consumed) lines.push_back("local: yes");
+  if (received.held) lines.push_back("held: yes");
   return lines;
+}
+
+// The state of the one connection that the switch knows.
+std::string StateOf(const OfflineSwitch& offline) {
+  std::string state = "none";
+  offline.connections().ForEach([&](const ConnectionInfo& info) {
+    state = state == "none" ? std::string(ConnectionStateName(info.state))
+                            : "more than one connection";
+  });
+  return state;
+}
+
+// What stands for "{X}", and for each of several such names.
+using Replacements = std::vector<std::pair<std::string, std::string>>;
+
+// Returns the combinations of values that the words behind "in PORT" ask for.
+std::vector<Replacements> StepsOf(const std::vector<std::string>& words) {
+  std::vector<Replacements> steps = {{}};
+  for (size_t i = 2; i < words.size(); ++i) {
+    const size_t equals = words[i].find('=');
+    EXPECT_NE(equals, std::string::npos) << words[i];
+    if (equals == std::string::npos) continue;
+    const std::string name = absl::StrCat("{", words[i].substr(0, equals), "}");
+    std::vector<Replacements> longer;
+    for (const Replacements& step : steps) {
+      for (const std::string& value :
+           ExpandGoldenList(words[i].substr(equals + 1))) {
+        longer.push_back(step);
+        longer.back().emplace_back(name, value);
+      }
+    }
+    steps = std::move(longer);
+  }
+  return steps;
 }
 
 class PipelineCase : public testing::Test {
@@ -101,22 +152,71 @@ class PipelineCase : public testing::Test {
       SCOPED_TRACE(absl::StrCat("line ", directive.line));
       if (Act(directive, world)) continue;
       ASSERT_EQ(directive.words[0], "in") << "line " << directive.line;
-      ASSERT_EQ(directive.words.size(), 2u) << "line " << directive.line;
-      const Received received =
-          world.Receive(directive.words[1], WriteOut(directive));
-      std::vector<std::string> lines = Describe(received);
-      for (std::string& line : ShadowDenials(world.offline())) {
-        lines.push_back(std::move(line));
+      ASSERT_GE(directive.words.size(), 2u) << "line " << directive.line;
+      const size_t first = i;
+      while (i < golden_.directives.size() && IsExpected(i)) ++i;
+      ASSERT_GT(i, first) << "nothing becomes of a packet";
+      values_.BeginSteps();
+      for (const Replacements& step : StepsOf(directive.words)) {
+        values_.BeginStep();
+        TakeIn(directive, {first, i}, step, world);
+        if (HasFailure()) return;
       }
-      EXPECT_EQ(lines, TakeExpected(i))
-          << "line " << directive.line << ": " << directive.text;
+      if (directive.words.size() > 2) values_.EndSteps();
     }
   }
 
  private:
+  struct Range {
+    size_t begin;
+    size_t end;
+  };
+
+  // Whether directive `i` says what becomes of a packet.
+  bool IsExpected(size_t i) const {
+    const std::vector<std::string>& words = golden_.directives[i].words;
+    return (words[0] == "out" && words.size() == 2) || words[0] == "drop" ||
+           words[0] == "local" || words[0] == "shadow" || words[0] == "held";
+  }
+
+  // Takes in a packet, with the replacements of a step; the directives of
+  // `expected` say what becomes of it.
+  void TakeIn(const GoldenDirective& directive, Range expected,
+              const Replacements& step, TestWorld& world) {
+    const std::string text = Written(directive, step);
+    const Received received = world.Receive(directive.words[1], text);
+    std::vector<std::string> lines = Describe(received);
+    for (std::string& line : ShadowDenials(world.offline())) {
+      lines.push_back(std::move(line));
+    }
+    std::vector<std::string> wanted;
+    size_t sent = 0;
+    for (size_t i = expected.begin; i < expected.end; ++i) {
+      const GoldenDirective& line = golden_.directives[i];
+      const std::string& what = line.words[0];
+      if (what == "out") {
+        if (sent < received.sent.size()) {
+          values_.Learn(Written(line, step), received.sent[sent++].Text());
+        }
+        wanted.push_back(absl::StrCat("out ", line.words[1], ": ",
+                                      Canonical(Written(line, step))));
+      } else {
+        wanted.push_back(absl::StrCat(what, ": ", line.text));
+      }
+    }
+    EXPECT_EQ(lines, wanted) << "line " << directive.line << ": " << text;
+  }
+
+  // Returns the packet of an "in" or "out", written out as far as it is known.
+  std::string Written(GoldenDirective directive,
+                      const Replacements& step) const {
+    directive.text = absl::StrReplaceAll(directive.text, step);
+    return values_.Fill(WriteOut(directive));
+  }
+
   // Does what a directive says that is not about a packet; returns false if it
   // is.
-  static bool Act(const GoldenDirective& directive, TestWorld& world) {
+  bool Act(const GoldenDirective& directive, TestWorld& world) {
     const std::string& what = directive.words[0];
     if (what == "wait") {
       uint64_t seconds = 0;
@@ -126,41 +226,30 @@ class PipelineCase : public testing::Test {
       const absl::Status status = ChangeNode(directive, world.node());
       EXPECT_TRUE(status.ok()) << status;
       world.Publish();
+    } else if (what == "check") {
+      const absl::Status status = values_.Check(directive.text);
+      EXPECT_TRUE(status.ok()) << status;
+    } else if (what == "state") {
+      EXPECT_EQ(StateOf(world.offline()), directive.text);
     } else if (what == "count") {
-      const auto counts = KeyValues(directive);
-      EXPECT_TRUE(counts.ok()) << counts.status();
-      for (const auto& [name, value] : *counts) {
-        EXPECT_EQ(absl::StrCat(CounterNamed(world.worker_counters(), name)),
-                  value)
-            << name;
-      }
+      CheckCounts(directive, world);
     } else {
       return false;
     }
     return true;
   }
 
-  // Returns the lines from directive `i` on that say what becomes of the
-  // packet, and moves `i` behind them.
-  std::vector<std::string> TakeExpected(size_t& i) const {
-    std::vector<std::string> lines;
-    for (; i < golden_.directives.size(); ++i) {
-      const GoldenDirective& directive = golden_.directives[i];
-      const std::string& what = directive.words[0];
-      if (what == "out" && directive.words.size() == 2) {
-        lines.push_back(absl::StrCat("out ", directive.words[1], ": ",
-                                     Canonical(WriteOut(directive))));
-      } else if (what == "drop" || what == "local" || what == "shadow") {
-        lines.push_back(absl::StrCat(what, ": ", directive.text));
-      } else {
-        break;
-      }
+  static void CheckCounts(const GoldenDirective& directive,
+                          const TestWorld& world) {
+    const auto counts = KeyValues(directive);
+    ASSERT_TRUE(counts.ok()) << counts.status();
+    for (const auto& [name, value] : *counts) {
+      EXPECT_EQ(absl::StrCat(CounterNamed(world, name)), value) << name;
     }
-    EXPECT_FALSE(lines.empty()) << "nothing becomes of a packet";
-    return lines;
   }
 
   const GoldenCase golden_;
+  GoldenValues values_;
 };
 
 // Registers one test for each case of the file at `path`.
