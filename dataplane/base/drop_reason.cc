@@ -126,7 +126,7 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kFragQuota, "FRAG_QUOTA", kFragments, kResource,
      "too many datagrams in fragments", "faults F-55"},
     {kFragNoFirst, "FRAG_NO_FIRST", kFragments, kExpected,
-     "fragment came before the first one of its datagram", "RFC 4787 REQ-14"},
+     "first fragment of the datagram began no connection", "RFC 4787 REQ-14"},
     {kL4Short, "L4_SHORT", kParse, kAttack, "packet ends inside its L4 header",
      "RFC 9293"},
     {kL4PortZero, "L4_PORT_ZERO", kParse, kAttack, "TCP or UDP port 0",

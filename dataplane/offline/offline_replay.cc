@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,11 +48,21 @@ class OfflineReplay::CollectingTransmitter : public Transmitter {
       counters.tx_try.Add(1);
       counters.tx_ok.Add(1);
       counters.tx_bytes.Add(PacketBytes(*packet));
-      sent_.push_back({.port = out,
-                       .is_generated = packet != received_,
-                       .bytes = BytesOf(*packet)});
+      sent_.push_back(
+          {.port = out,
+           .is_generated = packet != received_ && waiting_.erase(packet) == 0,
+           .bytes = BytesOf(*packet)});
     }
     pool_.Free(packets);
+  }
+
+  // The packet that came in stays in the switch for now; `false`: none does.
+  void NoteWaiting(bool waits) {
+    if (waits) {
+      waiting_.insert(received_);
+    } else {
+      waiting_.clear();
+    }
   }
 
   std::vector<ReplayedPacket> Take() { return std::exchange(sent_, {}); }
@@ -60,6 +71,7 @@ class OfflineReplay::CollectingTransmitter : public Transmitter {
   HeapPacketPool& pool_;
   CounterTable counters_;
   const rte_mbuf* received_ = nullptr;
+  std::set<const rte_mbuf*> waiting_;
   std::vector<ReplayedPacket> sent_;
 };
 
@@ -94,9 +106,14 @@ absl::StatusOr<ReplayResult> OfflineReplay::Run(PortId in,
   const uint64_t since_start = time_ns - std::min(time_ns, *first_time_ns_);
   now_ns_ = std::max(now_ns_, kStartNs + since_start);
   offline_->Housekeep(now_ns_);
+  Event forgotten;
+  while (offline_->PopDropRecord(forgotten)) {
+  }
+  if (CountWaiting() == 0) transmitter_->NoteWaiting(false);
 
   const PortCounters& counters = offline_->counters().port(kWorker, in);
   const uint64_t answered_before = counters.local_in.value();
+  const uint64_t waiting_before = counters.held.value();
   transmitter_->Start(packet);
   offline_->Run(in, {&packet, 1}, now_ns_);
   ReplayResult result;
@@ -105,8 +122,18 @@ absl::StatusOr<ReplayResult> OfflineReplay::Run(PortId in,
   if (counters.local_in.value() != answered_before) {
     for (ReplayedPacket& sent : result.out) sent.is_generated = true;
   }
+  result.waits = counters.held.value() > waiting_before;
+  if (result.waits) transmitter_->NoteWaiting(true);
   ReadDropRecords(in, result);
   return result;
+}
+
+uint64_t OfflineReplay::CountWaiting() const {
+  uint64_t count = 0;
+  for (uint16_t port = 0; port < kMaxPorts; ++port) {
+    count += offline_->counters().port(kWorker, PortId{port}).held.value();
+  }
+  return count;
 }
 
 void OfflineReplay::ReadDropRecords(PortId in, ReplayResult& result) {

@@ -40,11 +40,14 @@ struct ReplayedPacket {
   std::vector<uint8_t> bytes;
 };
 
-// What became of a packet.  One that neither left nor was dropped was for the
-// switch itself.
+// What became of a packet.  One that neither left nor was dropped nor waits was
+// for the switch itself.
 struct ReplayResult {
   std::vector<ReplayedPacket> out;  // it, and what it caused; in order
   DropReason drop = DropReason::kNone;
+  // A fragment that came before the first one of its datagram: it leaves with
+  // that one, or is forgotten.
+  bool waits = false;
   // Of a packet that a policy denied: what the judge says of its connection.
   std::optional<JudgeResult> denial;
 };
@@ -69,6 +72,7 @@ class OfflineReplay {
   class CollectingTransmitter;
 
   OfflineReplay();
+  uint64_t CountWaiting() const;
   void ReadDropRecords(PortId in, ReplayResult& result);
 
   HeapPacketPool pool_;

@@ -136,6 +136,27 @@ std::string PacketNumber(int i) {
   return absl::StrCat("eth / ", kPackets[i * i % std::size(kPackets)]);
 }
 
+TEST_F(OfflineReplayTest, WaitingFragmentLeavesWithItsFirstOne) {
+  const ReplayResult later =
+      Run("client", "eth / ip4 id=5 off=16 proto=17 / data 8");
+  EXPECT_TRUE(later.waits);
+  EXPECT_TRUE(later.out.empty());
+  const ReplayResult first =
+      Run("client", "eth / ip4 id=5 mf=1 / udp len=24 csum=0 / data 8");
+  EXPECT_FALSE(first.waits);
+  ASSERT_EQ(first.out.size(), 2u);
+  EXPECT_FALSE(first.out[0].is_generated);
+  EXPECT_FALSE(first.out[1].is_generated);
+}
+
+TEST_F(OfflineReplayTest, ForgottenFragmentIsNobodyElsesDrop) {
+  EXPECT_TRUE(Run("client", "eth / ip4 id=5 off=16 proto=17 / data 8").waits);
+  const ReplayResult result =
+      Run("client", "eth / ip4 / udp / data 8", 3 * kSecond);
+  EXPECT_EQ(result.drop, DropReason::kNone);
+  EXPECT_EQ(result.out.size(), 1u);
+}
+
 TEST_F(OfflineReplayTest, LaterPacketsChangeNothing) {
   constexpr int kCount = 60;
   std::vector<std::string> whole;

@@ -116,9 +116,9 @@ void OfflineSwitch::Run(PortId in, std::span<rte_mbuf* const> packets,
 }
 
 void OfflineSwitch::Housekeep(uint64_t now_ns) {
-  while (connections_->ExpireIsDue(kWorker, now_ns)) {
+  do {
     pipeline_->Housekeep(state_, now_ns);
-  }
+  } while (connections_->ExpireIsDue(kWorker, now_ns));
 }
 
 JudgeResult OfflineSwitch::AskJudge(const JudgeQuery& query) const {

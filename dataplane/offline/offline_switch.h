@@ -65,7 +65,7 @@ class OfflineSwitch {
   // kBurstPackets of them are one burst.  `now_ns` never goes back.
   void Run(PortId in, std::span<rte_mbuf* const> packets, uint64_t now_ns);
 
-  // Forgets all connections whose time has come.
+  // Forgets all connections and fragments whose time has come.
   void Housekeep(uint64_t now_ns);
 
   // Judges a new connection, changing nothing.

@@ -62,6 +62,9 @@ struct PacketMeta {
   uint32_t fragment_id = 0;      // IPv4: 16 bits
   uint16_t fragment_offset = 0;  // bytes
   bool more_fragments = false;
+  // Of a fragment: the identification that its datagram gets if source NAT
+  // sends it on; set by stage fragments.
+  uint32_t leaving_id = 0;
   // Addresses, protocol and ports of the packet as it is now: translation
   // updates them together with the bytes.  A later fragment has ports 0 until
   // the fragments stage finds its first one.

@@ -69,6 +69,10 @@ IcmpInner ReadIcmpInner(const rte_mbuf& packet, const PacketMeta& meta);
 std::optional<uint32_t> ReportedMtu(const rte_mbuf& packet,
                                     const PacketMeta& meta);
 
+// Returns where the fragment header of an IPv6 fragment stands, from the first
+// byte of the frame.  REQUIRES: Parse() found that it is one.
+uint32_t FragmentHeaderOffset(const rte_mbuf& packet, const PacketMeta& meta);
+
 // Returns the target of a neighbour solicitation or advertisement.
 // REQUIRES: meta.icmp_type is one of these two.
 IpAddress NeighborTarget(const rte_mbuf& packet, const PacketMeta& meta);

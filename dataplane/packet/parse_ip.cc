@@ -333,3 +333,19 @@ DropReason ParseIpv6(ParseState& state) {
 }
 
 }  // namespace vswitch::parse_internal
+
+namespace vswitch {
+
+uint32_t FragmentHeaderOffset(const rte_mbuf& packet, const PacketMeta& meta) {
+  uint32_t offset = meta.l3_offset + sizeof(Ipv6Header);
+  auto next = static_cast<IpProtocol>(
+      HeaderAt<Ipv6Header>(packet, meta.l3_offset)->next_header);
+  while (next != IpProtocol::kFragment && offset < meta.l4_offset) {
+    const auto& header = *HeaderAt<Ipv6ExtensionHeader>(packet, offset);
+    next = static_cast<IpProtocol>(header.next_header);
+    offset += header.HeaderBytes();
+  }
+  return offset;
+}
+
+}  // namespace vswitch

@@ -187,6 +187,18 @@ void RewriteFlow(rte_mbuf& packet, PacketMeta& meta, const FlowKey& to) {
   UpdateL4Checksum(*field, to.protocol, change);
 }
 
+void SetDatagramId(rte_mbuf& packet, const PacketMeta& meta, uint32_t id) {
+  if (meta.l3 == L3Kind::kIpv4) {
+    auto* header = HeaderAt<Ipv4Header>(packet, meta.l3_offset);
+    const ChecksumSum change = WriteField(
+        header->identification, Be16::FromHost(static_cast<uint16_t>(id)));
+    header->checksum = Applied(header->checksum, change);
+  } else if (meta.fragment != FragmentKind::kWhole) {
+    HeaderAt<Ipv6FragmentHeader>(packet, FragmentHeaderOffset(packet, meta))
+        ->identification = Be32::FromHost(id);
+  }
+}
+
 void RewriteIcmpInner(rte_mbuf& packet, const PacketMeta& meta,
                       const IcmpInner& inner, const FlowKey& to) {
   // The error's checksum covers all that changes here: the sum over the quoted

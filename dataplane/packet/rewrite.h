@@ -41,6 +41,10 @@ void DecrementTtl(rte_mbuf& packet, const PacketMeta& meta);
 // REQUIRES: `to` is of the packet's family and protocol.
 void RewriteFlow(rte_mbuf& packet, PacketMeta& meta, const FlowKey& to);
 
+// Sets the identification of the packet's datagram: of IPv4 its lower 16 bits;
+// of IPv6 that of a fragment, other packets have none.
+void SetDatagramId(rte_mbuf& packet, const PacketMeta& meta, uint32_t id);
+
 // Makes the packet quoted in an ICMP error one of flow `to`, with its own
 // checksums and the error's.  REQUIRES: `inner` is ReadIcmpInner() of the
 // packet; `to` is of its family and protocol.

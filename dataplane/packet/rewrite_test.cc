@@ -177,6 +177,24 @@ TEST_P(RewriteTest, LaterFragmentHasAddressesOnly) {
   EXPECT_EQ(meta_.key, to);
 }
 
+TEST_P(RewriteTest, DatagramGetsAnotherIdentification) {
+  auto text = [&](const char* id, const char* offset) {
+    return IsIpv4() ? absl::StrCat("eth / ip4 off=", offset, " id=", id,
+                                   " mf=1 proto=17 / data 16")
+                    : absl::StrCat("eth / ip6 / dopt / frag off=", offset,
+                                   " id=", id, " mf=1 next=17 / data 16");
+  };
+  Take(text("5", "64"));
+  SetDatagramId(*packet_, meta_, 0xbeef);
+  ExpectPacket(text("0xbeef", "64"));
+}
+
+TEST_P(RewriteTest, WholePacketHasAnIdentificationInIpv4Only) {
+  Take(IsIpv4() ? "eth / ip4 id=5 / udp" : "eth / ip6 / udp");
+  SetDatagramId(*packet_, meta_, 0xbeef);
+  ExpectPacket(IsIpv4() ? "eth / ip4 id=0xbeef / udp" : "eth / ip6 / udp");
+}
+
 TEST_P(RewriteTest, DamagedPacketStaysDamaged) {
   Take("eth / {ip} / tcp csum=bad / data 9", RTE_MBUF_F_RX_L4_CKSUM_GOOD);
   RewriteFlow(*packet_, meta_, Translated());

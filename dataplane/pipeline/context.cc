@@ -33,6 +33,19 @@ void FillEvent(const PipelineContext& context, const Burst& burst,
 
 }  // namespace
 
+// The hash of any key is a secret that all workers share.
+PipelineContext::PipelineContext(
+    const PipelineEnvironment& pipeline_environment)
+    : environment(pipeline_environment),
+      datagram_ids(pipeline_environment.worker,
+                   pipeline_environment.connections->Hash(FlowKey{})) {}
+
+PipelineContext::~PipelineContext() {
+  while (const uint32_t count = held_fragments.TakeAny(dead)) {
+    environment.pool->Free({dead.data(), count});
+  }
+}
+
 void PipelineContext::ForwardAs(Burst& burst, uint32_t slot, rte_mbuf& last,
                                 PortId out) {
   counters(burst.in_port).forwarded_in.Add(1);

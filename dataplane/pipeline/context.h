@@ -1,7 +1,7 @@
 // dataplane/pipeline/context.h
 //
 // PipelineContext: what the stages of one worker share from burst to burst: the
-// environment, the fragment table, the limits on ICMP errors and drop records,
+// environment, the fragments, the limits on ICMP errors and drop records,
 // and the packets that wait for the end of the burst, to be sent or freed.
 //
 //   context.Send(port, *packet);                  // leaves in transmit
@@ -21,8 +21,10 @@
 #include "dataplane/base/ids.h"
 #include "dataplane/conntrack/connection.h"
 #include "dataplane/pipeline/burst.h"
+#include "dataplane/pipeline/datagram_ids.h"
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/fragment_table.h"
+#include "dataplane/pipeline/held_fragments.h"
 #include "dataplane/pipeline/icmp_limiter.h"
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/port_limiter.h"
@@ -32,8 +34,11 @@
 namespace vswitch {
 
 struct PipelineContext {
-  explicit PipelineContext(const PipelineEnvironment& pipeline_environment)
-      : environment(pipeline_environment) {}
+  explicit PipelineContext(const PipelineEnvironment& pipeline_environment);
+  ~PipelineContext();
+
+  PipelineContext(const PipelineContext&) = delete;
+  PipelineContext& operator=(const PipelineContext&) = delete;
 
   // Counts a packet as forwarded that leaves in pieces, of which `last` is the
   // last one; those before it went by SendOwn().
@@ -93,12 +98,18 @@ struct PipelineContext {
 
   PipelineEnvironment environment;
   FragmentTable fragments;
+  HeldFragments held_fragments;
+  DatagramIds datagram_ids;
   IcmpLimiter icmp_limiter;
   PortLimiter neighbor_limiter;
   TokenBucket drop_records;
   TokenBucket shadow_records;
   std::array<Outgoing, 2 * kBurstPackets> outgoing;
   uint32_t outgoing_count = 0;
+  // Fragments that waited, of the burst's port, to be the next burst: those of
+  // before the burst and those that came in it.
+  std::array<rte_mbuf*, HeldFragments::kPerPort + kBurstPackets> released;
+  uint32_t released_count = 0;
   std::array<rte_mbuf*, kBurstPackets> dead;
   uint32_t dead_count = 0;
 };

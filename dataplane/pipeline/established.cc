@@ -17,6 +17,7 @@
 
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/conntrack/flow_finder.h"
+#include "dataplane/nat/source_nat.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
@@ -39,6 +40,7 @@ struct Candidate {
   bool is_tcp;
   bool is_plain;  // else its TCP header says something about the connection
   bool is_ipv4;
+  bool is_atomic;  // cannot be in fragments (RFC 6864)
   uint8_t l4_offset;
   uint8_t l4_header_bytes;
   uint16_t packet_bytes;  // without padding
@@ -74,6 +76,7 @@ bool ReadIp(const rte_mbuf& packet, const uint8_t* frame, uint32_t frame_bytes,
       return false;
     }
     candidate.is_ipv4 = true;
+    candidate.is_atomic = Be16(ip->flags_offset) != Be16{0};
     candidate.l4_offset = kL3Offset + sizeof(Ipv4Header);
     candidate.packet_bytes = static_cast<uint16_t>(bytes);
     key.source = IpAddress::FromIpv4(ip->source.bytes);
@@ -94,6 +97,7 @@ bool ReadIp(const rte_mbuf& packet, const uint8_t* frame, uint32_t frame_bytes,
     return false;
   }
   candidate.is_ipv4 = false;
+  candidate.is_atomic = true;
   candidate.l4_offset = kL3Offset + sizeof(Ipv6Header);
   candidate.packet_bytes = static_cast<uint16_t>(bytes);
   key.protocol = static_cast<IpProtocol>(ip->next_header);
@@ -252,6 +256,11 @@ class Established {
     const PortRecord* out = burst_.state->port(out_port);
     if (flow.out_port[1 - direction] != burst_.in_port || out == nullptr ||
         candidate.packet_bytes - kL3Offset > out->mtu) {
+      return false;
+    }
+    // An address that several share has identifications of its own.
+    if (!candidate.is_atomic &&
+        IsNatAddress(burst_.state->settings().nat, flow.leaving.source)) {
       return false;
     }
     rte_mbuf& packet = *burst_.packets[candidate.slot];

@@ -100,6 +100,7 @@ FragmentTable::Datagram& FragmentTable::Place(const PacketMeta& meta,
   chosen->source = meta.key.source;
   chosen->destination = meta.key.destination;
   chosen->id = meta.fragment_id;
+  chosen->leaving_id = meta.leaving_id;
   chosen->protocol = meta.key.protocol;
   chosen->icmp = meta.icmp;
   chosen->icmp_type = meta.icmp_type;
@@ -144,6 +145,7 @@ DropReason FragmentTable::Track(PacketMeta& meta, uint32_t bytes,
   if (meta.fragment == FragmentKind::kLater) {
     meta.icmp = datagram->icmp;
     meta.icmp_type = datagram->icmp_type;
+    meta.leaving_id = datagram->leaving_id;
     meta.key.protocol = datagram->protocol;
     meta.key.source_port = datagram->source_port;
     meta.key.destination_port = datagram->destination_port;

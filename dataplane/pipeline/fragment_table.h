@@ -2,9 +2,9 @@
 //
 // FragmentTable: which ports the datagrams have that come in fragments.  Only
 // the first fragment of a datagram holds its L4 header; the later ones follow
-// the verdict and the translation of their first one.  Nothing is reassembled
-// and no packet is held: a fragment that comes before its first one is dropped,
-// and so are fragments that overlap (RFC 5722; for IPv4, too, since nobody but
+// the verdict and the translation of their first one.  Nothing is reassembled;
+// one that comes before its first one has to wait (held_fragments.h).
+// Fragments that overlap are refused (RFC 5722; for IPv4, too, since nobody but
 // an attacker sends them), with all that follow.
 //
 //   // Sets the protocol and the ports of meta.key.
@@ -38,8 +38,8 @@ class FragmentTable {
 
   FragmentTable();
 
-  // Notes a first fragment, or gives a later one its protocol, its ports and
-  // what kind of ICMP message it is of.
+  // Notes a first fragment, or gives a later one its protocol, its ports, its
+  // leaving_id and what kind of ICMP message it is of.
   // `bytes` is how much of the datagram it carries.  Returns kNone,
   // kFragNoFirst, kFragOverlap, or kFragQuota for a datagram with more gaps
   // than are tracked.  REQUIRES: meta.fragment is not kWhole.
@@ -58,6 +58,7 @@ class FragmentTable {
     IpAddress source;
     IpAddress destination;
     uint32_t id = 0;
+    uint32_t leaving_id = 0;
     IpProtocol protocol{};  // of the first fragment's L4 header
     IcmpKind icmp{};
     uint8_t icmp_type = 0;

@@ -3,6 +3,7 @@
 #include "dataplane/pipeline/pipeline.h"
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/packet/packet.h"
@@ -37,13 +38,53 @@ void Pipeline::Run(const ForwardingState& state, PortId in,
         packets.first(std::min<size_t>(packets.size(), kBurstPackets));
     packets = packets.subspan(received.size());
     CountReceived(*context_, in, received);
-    burst_->Start(state, in, received, now_ns);
-    for (const Stage& stage : kStages) stage.run(*context_, *burst_);
+    context_->released_count = 0;
+    RunBurst(state, in, received, now_ns);
+    // Fragments that had waited for one of those.  They are no first ones, so
+    // they release no others.
+    for (std::span<rte_mbuf* const> released(context_->released.data(),
+                                             context_->released_count);
+         !released.empty();) {
+      const auto next =
+          released.first(std::min<size_t>(released.size(), kBurstPackets));
+      released = released.subspan(next.size());
+      RunBurst(state, in, next, now_ns);
+    }
   }
+}
+
+void Pipeline::RunBurst(const ForwardingState& state, PortId in,
+                        std::span<rte_mbuf* const> packets, uint64_t now_ns) {
+  burst_->Start(state, in, packets, now_ns);
+  for (const Stage& stage : kStages) stage.run(*context_, *burst_);
 }
 
 void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns,
                          uint32_t budget) {
+  DropExpiredFragments(state, now_ns);
+  Expire(state, now_ns, budget);
+}
+
+void Pipeline::DropExpiredFragments(const ForwardingState& state,
+                                    uint64_t now_ns) {
+  std::array<rte_mbuf*, kBurstPackets> expired;
+  PortId port = kNoPort;
+  while (const uint32_t count =
+             context_->held_fragments.TakeExpired(now_ns, port, expired)) {
+    Counter& held = context_->counters(port).held;
+    held.Set(held.value() - count);
+    burst_->Start(state, port, {expired.data(), count}, now_ns);
+    RunParse(*context_, *burst_);
+    burst_->KeepIf([&](uint32_t slot) {
+      context_->Drop(*burst_, slot, DropReason::kFragTimeout);
+      return false;
+    });
+    context_->Flush();
+  }
+}
+
+void Pipeline::Expire(const ForwardingState& state, uint64_t now_ns,
+                      uint32_t budget) {
   if (!HousekeepingIsDue(now_ns)) return;
   const PipelineEnvironment& environment = context_->environment;
   const ExpireResult result = environment.connections->Expire(

@@ -55,6 +55,11 @@ class Pipeline {
   static constexpr uint32_t kHousekeepingBudget = 256;
 
  private:
+  void RunBurst(const ForwardingState& state, PortId in,
+                std::span<rte_mbuf* const> packets, uint64_t now_ns);
+  void DropExpiredFragments(const ForwardingState& state, uint64_t now_ns);
+  void Expire(const ForwardingState& state, uint64_t now_ns, uint32_t budget);
+
   std::unique_ptr<PipelineContext> context_;
   std::unique_ptr<Burst> burst_;
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "dataplane/nat/source_nat.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/ipv4_cutter.h"
 #include "dataplane/packet/mss_clamp.h"
@@ -53,6 +54,26 @@ void ClampSegments(rte_mbuf& packet, const PacketMeta& meta, const Burst& burst,
   ClampMss(packet, meta, std::min(out.mtu, burst.port->mtu));
 }
 
+// RFC 6864 4: datagrams that are or may yet be in fragments need to differ in
+// their identifications.
+bool IsAtomic(const PacketMeta& meta) {
+  return meta.dont_fragment && meta.fragment == FragmentKind::kWhole;
+}
+
+// What leaves from an address that several senders share gets an identification
+// that none of the others uses.
+void SetSharedId(PipelineContext& context, const Burst& burst, rte_mbuf& packet,
+                 const PacketMeta& meta) {
+  if (IsAtomic(meta) ||
+      !IsNatAddress(burst.state->settings().nat, meta.key.source)) {
+    return;
+  }
+  SetDatagramId(packet, meta,
+                meta.fragment == FragmentKind::kWhole
+                    ? context.datagram_ids.NextOf(meta)
+                    : meta.leaving_id);
+}
+
 }  // namespace
 
 void RunRewrite(PipelineContext& context, Burst& burst) {
@@ -79,6 +100,7 @@ void RunRewrite(PipelineContext& context, Burst& burst) {
       TrimPacket(packet, meta.packet_bytes);
     }
     Translate(packet, meta, burst, slot, burst.View(slot));
+    SetSharedId(context, burst, packet, meta);
     DecrementTtl(packet, meta);
     ClampSegments(packet, meta, burst, *out);
     SetMacAddresses(packet, out->peer_mac, gateway_mac);
