@@ -126,7 +126,8 @@ metadata: {name: default}
 spec: {gatewayMAC: "02:00:00:00:00:01", timeoutProfile: RFC,
        timeouts: {tcpEstablishedSeconds: 8000, icmpSeconds: 90},
        tcpNeedsSyn: true, icmpErrorsPerSecond: 0,
-       sourceNAT: {firstPort: 20000, tcpEndpointIndependent: true}}
+       sourceNAT: {disabled: true, firstPort: 20000,
+                   tcpEndpointIndependent: true}}
 )";
 
 v1::Resource ReadOne(const std::string& text) {
@@ -233,6 +234,7 @@ TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
   EXPECT_EQ(settings.timeouts().tcp_established_seconds(), 8000u);
   EXPECT_EQ(settings.timeouts().icmp_seconds(), 90u);
   EXPECT_TRUE(settings.tcp_needs_syn());
+  EXPECT_TRUE(settings.source_nat().disabled());
   EXPECT_EQ(settings.source_nat().first_port(), 20000u);
   EXPECT_TRUE(settings.source_nat().tcp_endpoint_independent());
   EXPECT_TRUE(settings.has_icmp_errors_per_second());

@@ -189,12 +189,12 @@ void AddSettings(const v1::Settings& settings, Json& object) {
   if (settings.has_source_nat()) {
     const v1::SourceNat& nat = settings.source_nat();
     Json& out = spec["sourceNAT"] = Json::object();
-    Set(out, "disabled", nat.disabled());
+    if (nat.disabled()) out["disabled"] = true;
     SetList(out, "addresses", nat.addresses());
     Set(out, "firstPort", nat.first_port());
     Set(out, "lastPort", nat.last_port());
     SetList(out, "excludedCIDRs", nat.excluded_cidrs());
-    Set(out, "tcpEndpointIndependent", nat.tcp_endpoint_independent());
+    if (nat.tcp_endpoint_independent()) out["tcpEndpointIndependent"] = true;
   }
   object["spec"] = spec;
 }
