@@ -163,7 +163,7 @@ TEST_F(ServerTest, EveryMethodRefusesAFieldThatItDoesNotKnow) {
           << path;
     }
   }
-  EXPECT_EQ(refused, 20) << "all but Sync, Trace and Capture";
+  EXPECT_EQ(refused, 21) << "all but Sync, Trace and Capture";
   EXPECT_EQ(supervisor().restart_request_count(), 0);
 }
 
