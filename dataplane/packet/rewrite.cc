@@ -264,7 +264,10 @@ void SetTransmitOffloads(rte_mbuf& packet, const PacketMeta& meta) {
   packet.l3_len = meta.l4_offset - meta.l3_offset;
   packet.l4_len = meta.headers_end - meta.l4_offset;
   bool is_tcp = meta.key.protocol == IpProtocol::kTcp;
-  if (!is_tcp && meta.key.protocol != IpProtocol::kUdp) {
+  // A fragment is no segment to be cut, whatever its sender says; a later one
+  // has no L4 header at all.
+  if ((!is_tcp && meta.key.protocol != IpProtocol::kUdp) ||
+      meta.fragment != FragmentKind::kWhole) {
     packet.tso_segsz = 0;
     return;
   }

@@ -24,7 +24,9 @@ namespace {
 // Returns the bytes of the largest IP packet that arrives at the receiver: of
 // a segment to be cut, one of its parts.
 uint32_t LargestIpBytes(const rte_mbuf& packet, const PacketMeta& meta) {
-  if (packet.tso_segsz == 0) return meta.packet_bytes - meta.l3_offset;
+  if (packet.tso_segsz == 0 || meta.fragment != FragmentKind::kWhole) {
+    return meta.packet_bytes - meta.l3_offset;
+  }
   const uint32_t header_bytes = meta.headers_end - meta.l3_offset;
   return header_bytes + packet.tso_segsz;
 }
