@@ -39,7 +39,8 @@ absl::Status BadField(std::string field, std::string message) {
                      Fault{std::nullopt, std::move(field), std::move(message)});
 }
 
-absl::StatusOr<Filter> ReadFilter(const v1::ListNatMappingsRequest& request) {
+absl::StatusOr<Filter> ReadFilter(const v1::ListNatMappingsRequest& request,
+                                  const NatSettings& nat) {
   Filter filter;
   if (!request.address().empty()) {
     absl::StatusOr<IpAddress> address = IpAddress::Parse(request.address());
@@ -52,12 +53,13 @@ absl::StatusOr<Filter> ReadFilter(const v1::ListNatMappingsRequest& request) {
   filter.protocol = request.protocol();
   const bool has_mappings =
       filter.protocol < 256 &&
-      IsEndpointIndependent(static_cast<IpProtocol>(filter.protocol));
+      IsEndpointIndependent(nat, static_cast<IpProtocol>(filter.protocol));
   if (filter.protocol != 0 && !has_mappings) {
     return BadField("protocol",
                     absl::StrCat(filter.protocol,
                                  " has no mappings; want 17 (UDP) or 136 "
-                                 "(UDP-Lite), or connections instead"));
+                                 "(UDP-Lite), or 6 (TCP) where the Settings "
+                                 "say so, or connections instead"));
   }
   return filter;
 }
@@ -102,7 +104,9 @@ grpc::Status ObserveServiceImpl::ListNatMappings(
   if (absl::Status known = CheckRequest(*request); !known.ok()) {
     return ToGrpc(known);
   }
-  absl::StatusOr<Filter> filter = ReadFilter(*request);
+  std::shared_ptr<const Names> names = CurrentNames();
+  absl::StatusOr<Filter> filter =
+      ReadFilter(*request, names->snapshot().compiled.settings.nat);
   if (!filter.ok()) return ToGrpc(filter.status());
   std::vector<ConnectionInfo> mappings;
   absl::flat_hash_map<ClientPort, uint64_t> contacts;
@@ -115,7 +119,6 @@ grpc::Status ObserveServiceImpl::ListNatMappings(
       mappings.push_back(info);
     }
   });
-  std::shared_ptr<const Names> names = CurrentNames();
   const uint32_t now_s = MonotonicSeconds();
   v1::ListNatMappingsResponse batch;
   bool open = true;
