@@ -66,7 +66,9 @@ struct FuzzOutput {
 };
 
 struct FuzzResult {
-  bool forwarded = false;  // outputs[0] is the packet itself
+  bool forwarded = false;  // outputs[0] is the packet itself, or its beginning
+  // The outputs are pieces of it, or fragments that had waited for it as well.
+  bool is_several = false;
   DropReason drop = DropReason::kNone;
   std::vector<FuzzOutput> outputs;
 };
@@ -106,6 +108,7 @@ class FuzzNode {
   class Capture;
 
   rte_mbuf* MakePacket(const FuzzInput& input);
+  void CheckBuffers() const;
 
   FakePacketPool pool_;
   std::unique_ptr<Capture> capture_;

@@ -202,6 +202,28 @@ void CompleteChecksum(PlainPacket& packet) {
   WriteBe16(packet.payload, *at, checksum == 0 ? 0xffff : checksum);
 }
 
+namespace {
+
+// Blanks the MSS that a SYN names: it may be lowered on the way.
+void HideMss(Bytes& tcp) {
+  constexpr uint8_t kSyn = 0x02;
+  if (tcp.size() < 20 || (tcp[13] & kSyn) == 0) return;
+  const size_t end = std::min<size_t>(tcp.size(), (tcp[12] >> 4) * 4u);
+  for (size_t at = 20; at < end && tcp[at] != 0;) {
+    if (tcp[at] == 1) {
+      ++at;
+      continue;
+    }
+    if (at + 1 >= end || tcp[at + 1] < 2) return;
+    if (tcp[at] == 2 && tcp[at + 1] == 4 && at + 4 <= end) {
+      WriteBe16(tcp, at + 2, 0);
+    }
+    at += tcp[at + 1];
+  }
+}
+
+}  // namespace
+
 Bytes UntranslatedPart(const PlainPacket& packet) {
   Bytes part = packet.payload;
   if (!packet.HasL4Header()) return part;
@@ -212,6 +234,7 @@ Bytes UntranslatedPart(const PlainPacket& packet) {
   }
   const auto at = ChecksumOffset(packet);
   if (at.has_value()) WriteBe16(part, *at, 0);
+  if (packet.protocol == IpProtocol::kTcp) HideMss(part);
   return part;
 }
 
