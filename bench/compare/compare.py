@@ -7,9 +7,13 @@ Every peer gets the same captures, with both directions of all flows, from
 DPDK's net_pcap, and throws away what it sends.  Before it is timed, its output
 is captured and looked at: each packet must leave by the right port, translated
 as the case says, with right checksums.
+
+What is compared is measured by turns, each peer stopped while another has the
+core: a machine that is slow for a while is so for all of them.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -30,7 +34,8 @@ sys.path[:0] = [str(HERE), str(RUNFILES / "tools/quickstart")]
 import frames  # noqa: E402
 from floors import Floors  # noqa: E402
 from ovs import Ovs, install  # noqa: E402
-from peers import PeerError, Setup, Testpmd, expected_output  # noqa: E402
+from peers import (PeerError, Setup, Testpmd, expected_output,  # noqa: E402
+                   freeze, thaw)
 from vswitch import Vswitch  # noqa: E402
 
 PROGRAMS = {
@@ -45,6 +50,10 @@ FLOWS = (1, 10000, 100000, 500000)
 HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 SAMPLED = 512  # packets of each direction whose bytes are looked at
 WARM_UP_S = 1.0
+SETTLE_S = 0.1  # from a peer's thaw to its measurement
+SAMPLE_MB = 3072  # for one peer with few flows
+# Of these many flows all kinds of traffic fit into the memory at once.
+MOST_SAME_FLOWS = 100000
 
 
 def parse_arguments():
@@ -57,9 +66,9 @@ def parse_arguments():
     parser.add_argument("--family", action="append", type=int, choices=(4, 6))
     parser.add_argument("--flows", action="append", type=int)
     parser.add_argument("--peer", action="append", choices=PEERS)
-    parser.add_argument("--seconds", type=float, default=1.0,
-                        help="of each of the measurements (default 1)")
-    parser.add_argument("--repeat", type=int, default=3,
+    parser.add_argument("--seconds", type=float, default=0.4,
+                        help="of each of the measurements (default 0.4)")
+    parser.add_argument("--repeat", type=int, default=7,
                         help="measurements of which the median counts")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--smoke", action="store_true",
@@ -75,8 +84,8 @@ def parse_arguments():
 class HugePages:
     """Huge pages for the peers; gives them back at the end."""
 
-    def __init__(self, count):
-        self.count = count
+    def __init__(self, megabytes):
+        self.count = megabytes // 2
         self.before = int(HUGEPAGES.read_text())
 
     def __enter__(self):
@@ -111,7 +120,7 @@ def check_output(name, setup, tools):
     few = frames.Traffic(setup.traffic.family, setup.traffic.protocol, 8,
                          setup.translated)
     sample = Setup(setup.folder / "sample", few, setup.translated)
-    sample.folder.mkdir(exist_ok=True)
+    sample.folder.mkdir()
     sample.outputs = [sample.folder / "to-client.pcap",
                       sample.folder / "to-server.pcap"]
     with make_peer(name, sample, tools) as peer:
@@ -145,22 +154,38 @@ def check_output(name, setup, tools):
     shutil.rmtree(sample.folder)
 
 
-def measure(name, setup, tools, options):
-    """Returns the median rate of a peer, Mpps."""
-    check_output(name, setup, tools)
-    with make_peer(name, setup, tools) as peer:
-        wait = WARM_UP_S + setup.traffic.packets * 4e-6
-        time.sleep(0.2 if options.smoke else wait)
-        rates = []
+def megabytes_of(peers):
+    """Returns the huge pages that the peers take, in MB, and some to spare."""
+    return sum(peer.megabytes() + 64 for peer in peers)
+
+
+def measure(peers, options):
+    """Returns the median rate of each peer, Mpps; none of them is started."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(HugePages(megabytes_of(peers)))
+        for peer in peers:
+            stack.enter_context(peer)
+            warm_up = WARM_UP_S + peer.setup.traffic.packets * 4e-6
+            time.sleep(0.2 if options.smoke else warm_up)
+            freeze(peer)
+            stack.callback(thaw, peer)
+        rates = [[] for _ in peers]
         for _ in range(options.repeat):
-            count, begun = peer.sent()
-            time.sleep(options.seconds)
-            later, ended = peer.sent()
-            rates.append((later - count) / (ended - begun) / 1e6)
-        peer.check_state()
-    if min(rates) <= 0:
-        raise PeerError(f"{name}: forwards nothing")
-    return statistics.median(rates)
+            for peer, found in zip(peers, rates):
+                thaw(peer)
+                time.sleep(SETTLE_S)
+                count, begun = peer.sent()
+                time.sleep(options.seconds)
+                later, ended = peer.sent()
+                freeze(peer)
+                found.append((later - count) / (ended - begun) / 1e6)
+        for peer, found in zip(peers, rates):
+            if min(found) <= 0:
+                raise PeerError(f"{peer.name}: forwards nothing")
+            thaw(peer)
+            peer.check_state()
+            freeze(peer)
+    return [statistics.median(found) for found in rates]
 
 
 def traffic_of(case, family, flows):
@@ -169,26 +194,53 @@ def traffic_of(case, family, flows):
     return frames.Traffic(family, protocol, flows, "+nat" in case)
 
 
+def new_setup(folder, case, family, flows):
+    """Returns a Setup with a folder of its own."""
+    place = folder / f"{case}-{family}-{flows}"
+    place.mkdir(exist_ok=True)
+    return Setup(place, traffic_of(case, family, flows), "+nat" in case)
+
+
 def run(options, tools, folder):
     """Measures everything; returns the rows."""
     rows = []
     rate = cycles_per_second()
     for case, family, flows in itertools.product(options.case, options.family,
                                                  options.flows):
-        captures = folder / "run"
-        captures.mkdir()
-        for name in options.peer:
-            setup = Setup(captures, traffic_of(case, family, flows),
-                          "+nat" in case)
-            mpps = measure(name, setup, tools, options)
+        setups = [new_setup(folder, case, family, flows)
+                  for _ in options.peer]
+        with HugePages(SAMPLE_MB):
+            for name, setup in zip(options.peer, setups):
+                check_output(name, setup, tools)
+        peers = [make_peer(name, setup, tools)
+                 for name, setup in zip(options.peer, setups)]
+        for peer, mpps in zip(peers, measure(peers, options)):
             rows.append({"case": case, "family": family, "flows": flows,
-                         "peer": name, "mpps": round(mpps, 3),
+                         "peer": peer.name, "mpps": round(mpps, 3),
                          "cycles_per_packet": round(rate / mpps / 1e6, 1)})
-            print(f"{case:11} IPv{family} {flows:>7} flows  {name:12}"
+            print(f"{case:11} IPv{family} {flows:>7} flows  {peer.name:12}"
                   f"{mpps:8.2f} Mpps {rows[-1]['cycles_per_packet']:8.1f} "
                   "cycles a packet", flush=True)
-        shutil.rmtree(captures)
+        shutil.rmtree(setups[0].folder)
     return rows
+
+
+def compare_kinds(options, tools, folder):
+    """Measures the switch alone with every kind of traffic that is asked for,
+    by turns; returns {(case, family, flows): Mpps}."""
+    rates = {}
+    for flows in options.flows:
+        kinds = list(itertools.product(
+            [case for case in options.case if "+nat" in case], options.family))
+        if len(kinds) < 2 or flows > MOST_SAME_FLOWS:
+            continue
+        setups = [new_setup(folder, *kind, flows) for kind in kinds]
+        peers = [Vswitch(setup, tools["programs"]) for setup in setups]
+        for kind, mpps in zip(kinds, measure(peers, options)):
+            rates[(*kind, flows)] = mpps
+        for setup in setups:
+            shutil.rmtree(setup.folder)
+    return rates
 
 
 def print_table(rows):
@@ -223,10 +275,8 @@ def main():
         tools = {"programs": programs, "ovs": None}
         if "ovs-dpdk" in options.peer:
             tools["ovs"] = install(folder / "ovs-packages")
-        most = max(options.flows)
-        pages = 3072 if most > 100000 else 1024 + most // 50
-        with HugePages(pages):
-            rows = run(options, tools, folder)
+        rows = run(options, tools, folder)
+        kinds = compare_kinds(options, tools, folder)
     except (PeerError, subprocess.CalledProcessError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
@@ -238,7 +288,7 @@ def main():
                      options.json).write_text(json.dumps(rows, indent=1) + "\n")
     if options.smoke:
         return 0
-    return 0 if Floors(rows).report() else 1
+    return 0 if Floors(rows, kinds).report() else 1
 
 
 if __name__ == "__main__":

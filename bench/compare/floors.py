@@ -16,11 +16,13 @@ LEAST_SAME = 0.30
 
 
 class Floors:
-    """The figures of a run against targets and floors."""
+    """The figures of a run against targets and floors.  `kinds` are the
+    switch's rates that were measured by turns: {(case, family, flows): Mpps}."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, kinds):
         self.rates = {(row["case"], row["family"], row["flows"], row["peer"]):
                       row["mpps"] for row in rows}
+        self.kinds = kinds
         self.holds = True
 
     def report(self):
@@ -33,15 +35,12 @@ class Floors:
             if ours is not None and theirs is not None:
                 self._print(f"{case}, {flows} flows, over {peer}",
                             ours / theirs, target, floor)
-        for (case, family, flows, peer), rate in self.rates.items():
-            if peer != SWITCH:
-                continue
-            four = self.rates.get((case, 4, flows, SWITCH))
+        for (case, family, flows), rate in self.kinds.items():
+            four = self.kinds.get((case, 4, flows))
             if family == 6 and four is not None:
                 self._print(f"{case}, {flows} flows, IPv6 over IPv4",
                             rate / four, 1 - SAME, 1 - LEAST_SAME)
-            udp = self.rates.get((case.removesuffix("+tcp"), family, flows,
-                                  SWITCH))
+            udp = self.kinds.get((case.removesuffix("+tcp"), family, flows))
             if case.endswith("+tcp") and udp is not None:
                 self._print(f"{case}, IPv{family}, {flows} flows, TCP over UDP",
                             rate / udp, 1 - SAME, 1 - LEAST_SAME)

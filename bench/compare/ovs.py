@@ -128,15 +128,12 @@ class Ovs:
     def _configure(self):
         vdevs = " ".join(f"--vdev={device}"
                          for _, _, device in self._devices())
-        # A buffer of each MTU class, whole rings of them, twice over.
-        megabytes = sum((2 + number) * 1280 * 262144 // (1 << 20)
-                        for number, _, _ in self._devices()) + 512
         self._vsctl("--no-wait", "init")
         self._vsctl("--no-wait", "set", "Open_vSwitch", ".",
                     "other_config:dpdk-init=true",
                     f"other_config:dpdk-lcore-mask={1 << OTHER_CPU:#x}",
                     f"other_config:pmd-cpu-mask={1 << MEASURED_CPU:#x}",
-                    f"other_config:dpdk-alloc-mem={megabytes}",
+                    f"other_config:dpdk-alloc-mem={self.megabytes()}",
                     "other_config:dpdk-extra=\"--no-pci --in-memory "
                     f"{vdevs}\"")
 
@@ -190,6 +187,16 @@ class Ovs:
         path.write_text("\n".join(flows) + "\n", encoding="ascii")
         self._tool("ovs-ofctl", "add-flows", self.folder / f"{BRIDGE}.mgmt",
                    path)
+
+    def pids(self):
+        """Returns the processes to be stopped while others are measured."""
+        return [self.processes[-1].pid]
+
+    def megabytes(self):
+        """Returns the huge pages that it takes, in MB."""
+        # 262144 buffers for each port, whose MTU no other has.
+        return sum((2 + number) * 1280 * 262144 // (1 << 20)
+                   for number in range(2 * self.setup.parts)) + 512
 
     def sent(self):
         """Returns packets sent so far, and when."""

@@ -6,6 +6,7 @@ a capture when the output is looked at.
 
     with Testpmd(setup, "mac") as peer:
         before = peer.sent()
+        freeze(peer)  # others have the core
 """
 
 import os
@@ -72,6 +73,18 @@ def end(process):
             process.wait()
 
 
+def freeze(peer):
+    """Stops all of a peer that runs on the measured core."""
+    for pid in peer.pids():
+        os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(peer):
+    """Lets it go on."""
+    for pid in reversed(peer.pids()):
+        os.kill(pid, signal.SIGCONT)
+
+
 class Testpmd:
     """DPDK's own forwarder: the speed of receiving and sending alone."""
 
@@ -88,12 +101,11 @@ class Testpmd:
         setup = self.setup
         setup.write_rings()
         buffers = 2 * setup.traffic.packets + 16384
-        megabytes = buffers * 2560 // (1 << 20) + 128
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
             ["dpdk-testpmd", f"--lcores={OTHER_CPU},{MEASURED_CPU}",
              f"--main-lcore={OTHER_CPU}", "--in-memory", "--no-pci",
-             "--no-telemetry", "-m", str(megabytes),
+             "--no-telemetry", "-m", str(self.megabytes()),
              f"--vdev={setup.device(0, 0, True)}",
              f"--vdev={setup.device(1, 0, False)}", "--",
              "-i", "--nb-cores=1", f"--forward-mode={self.mode}",
@@ -120,6 +132,15 @@ class Testpmd:
     def _command(self, text, pattern):
         os.write(self.master, text.encode() + b"\n")
         return self._await(pattern)
+
+    def pids(self):
+        """Returns the processes to be stopped while others are measured."""
+        return [self.process.pid]
+
+    def megabytes(self):
+        """Returns the huge pages that it takes, in MB."""
+        buffers = 2 * self.setup.traffic.packets + 16384
+        return buffers * 2560 // (1 << 20) + 128
 
     def sent(self):
         """Returns packets sent so far, and when."""

@@ -12,7 +12,7 @@ import frames
 from peers import MEASURED_CPU, PeerError
 
 # pylint: disable=wrong-import-order
-from lab import Lab, LabError, wait_until
+from lab import Lab, LabError, children_of, wait_until
 
 SPARE_BUFFERS = 16384
 LEAST_CONNECTIONS = 65536
@@ -118,6 +118,19 @@ class Vswitch:
         now = time.monotonic()
         return sum(int(port.get("txPackets", 0))
                    for port in counters["ports"]), now
+
+    def pids(self):
+        """Returns the processes to be stopped while others are measured: the
+        supervisor first, or it would miss its children."""
+        supervisor = self.lab.switch.pid
+        return [supervisor, *children_of(supervisor)]
+
+    def megabytes(self):
+        """Returns the huge pages that it takes, in MB."""
+        traffic = self.setup.traffic
+        buffers = 2 * traffic.packets + SPARE_BUFFERS
+        connections = max(LEAST_CONNECTIONS, 2 * traffic.flows)
+        return (buffers * 2560 + connections * 256) // (1 << 20) + 384
 
     def check_state(self):
         """Raises unless every flow has a connection of its own."""
