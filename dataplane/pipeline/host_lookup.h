@@ -43,8 +43,8 @@ class HostLookup {
            !address.IsUnspecified();
   }
 
-  // Whether the peer of `port`, which is port `id`, may send from `address`.  The
-  // node and the network outside have many addresses; but not those of the
+  // Whether the peer of `port`, which is port `id`, may send from `address`.
+  // The node and the network outside have many addresses; but not those of the
   // gateway or of an endpoint behind another port.
   bool MaySendFrom(const PortRecord& port, PortId id,
                    const IpAddress& address) const {

@@ -64,11 +64,11 @@ class TestWorld::CapturingTransmitter : public Transmitter {
 
 TestWorld::TestWorld(bool takes_short_way)
     : transmitter_(std::make_unique<CapturingTransmitter>(pool_)),
-      offline_(ValueOrDie(
-          OfflineSwitch::Create({.max_connections = 1024,
-                                 .max_addresses = 256,
-                                 .takes_short_way = takes_short_way},
-                                pool_, *transmitter_))),
+      offline_(
+          ValueOrDie(OfflineSwitch::Create({.max_connections = 1024,
+                                            .max_addresses = 256,
+                                            .takes_short_way = takes_short_way},
+                                           pool_, *transmitter_))),
       node_(MakeTestNode()) {
   transmitter_->set_counters(offline_->counters());
   Publish();
