@@ -76,7 +76,8 @@ class Traffic:
 
     def _l4(self, source, destination, ports, numbers, room):
         """Returns the transport header and payload, checksum computed."""
-        size = max(room, 20 if self.protocol == "tcp" else 8)
+        # The bytes that TCP's numbers move by are in the segments.
+        size = max(room, 20 + TCP_STEP if self.protocol == "tcp" else 8)
         if self.protocol == "udp":
             head = struct.pack(">HHHH", *ports, size, 0)
             at, number = 6, 17
