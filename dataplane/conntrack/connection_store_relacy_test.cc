@@ -76,6 +76,12 @@ struct SmallStore {
   bool Find(const FlowKey& key, ConnectionView& view) {
     return store.Find(key, store.Hash(key), view);
   }
+  bool FindFlow(const FlowKey& key, KnownFlow& flow) {
+    const uint64_t hash = store.Hash(key);
+    const uint32_t place = store.PrefetchFlow(hash, false, true);
+    store.FindFlow(key, hash, place, flow);
+    return flow.found();
+  }
 
   // How many slots of the buckets are taken.
   uint32_t CountSlots() const {
@@ -154,8 +160,18 @@ struct ReuseUnderLookup : rl::test_suite<ReuseUnderLookup<Atomics>, 3> {
     for (int i = 0; i < 12; ++i) {
       ConnectionView view;
       const uint16_t number = i % 2 == 0 ? 1 : 2;
-      if (small.Find(Key(number), view)) CheckWhole(view, number);
+      if (thread == 1) {
+        if (small.Find(Key(number), view)) CheckWhole(view, number);
+        continue;
+      }
+      KnownFlow flow;
+      if (small.FindFlow(Key(number), flow)) CheckWhole(flow, number);
     }
+  }
+  void CheckWhole(const KnownFlow& flow, uint16_t number) const {
+    RL_ASSERT(flow.generation == number);
+    RL_ASSERT(flow.out_port == JudgementOf(number).out_port);
+    RL_ASSERT(flow.leaving == Key(number));
   }
   void CheckWhole(const ConnectionView& view, uint16_t number) const {
     RL_ASSERT(view.record.service == number);
@@ -189,6 +205,10 @@ struct SameKeysAgain : rl::test_suite<SameKeysAgain<Atomics>, 2> {
       if (!small.Find(Key(1), view)) continue;
       const uint32_t number = view.incarnation == first.incarnation ? 1 : 2;
       RL_ASSERT(view.record.judgement == JudgementOf(number));
+      KnownFlow flow;
+      if (!small.FindFlow(Key(1), flow)) continue;
+      RL_ASSERT(flow.generation ==
+                (flow.incarnation == first.incarnation ? 1u : 2u));
     }
   }
   SmallStore<Atomics> small;
@@ -212,6 +232,11 @@ struct RefreshRace : rl::test_suite<RefreshRace<Atomics>, 3> {
       return;
     }
     for (int i = 0; i < 2; ++i) {
+      KnownFlow flow;
+      if (small.FindFlow(Key(1).Reversed(), flow)) {
+        RL_ASSERT(flow.direction == FlowDirection::kReply);
+        RL_ASSERT(flow.out_port == JudgementOf(flow.generation).out_port);
+      }
       if (!small.Find(Key(1).Reversed(), view)) continue;
       RL_ASSERT(view.direction == FlowDirection::kReply);
       RL_ASSERT(IsWhole(view.record.judgement));

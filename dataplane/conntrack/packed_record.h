@@ -51,6 +51,9 @@ inline constexpr uint32_t kLastJudgementWord = 7;
 
 // Beside ConnectionFlag in the flags of word 3: the addresses are IPv4.
 inline constexpr uint8_t kStoredIpv4 = 0x80;
+static_assert(((kNatMapping | kNatContact | kAffinity | kKeptByOriginal |
+                kKeptByReply) &
+               kStoredIpv4) == 0);
 
 namespace packed_record_internal {
 

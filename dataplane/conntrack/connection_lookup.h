@@ -1,0 +1,332 @@
+// dataplane/conntrack/connection_lookup.h
+//
+// ConnectionLookup: the readers' side of the connection table: where a key may
+// lie, what to prefetch, and copies of entries that are whole.
+// connection_store.h says how buckets and entries work together.  Writes
+// nothing, and never waits without a bound.
+//
+//   lookup.PrefetchBuckets(hash);                  // of all keys of a burst
+//   lookup.PrefetchEntry(hash, 0, is_tcp, true);   // likewise
+//   if (lookup.Find(key, hash, view)) ...
+//
+// Threads: any.
+
+#ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_LOOKUP_H_
+#define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_LOOKUP_H_
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/connection_buckets.h"
+#include "dataplane/conntrack/connection_entry.h"
+#include "dataplane/conntrack/tcp_window_store.h"
+
+namespace vswitch {
+
+template <typename Atomics, typename Hasher>
+class ConnectionLookup {
+ public:
+  using Bucket = ConnectionBucket<Atomics>;
+  using Entry = ConnectionEntry<Atomics>;
+  using Half = ConnectionHalf<Atomics>;
+  using Windows = ConnectionWindows<Atomics>;
+
+  struct Arrays {
+    Bucket* buckets = nullptr;
+    uint32_t bucket_count = 0;
+    Entry* entries = nullptr;
+    std::array<Half*, 2> halves{};  // by FlowDirection
+    Windows* windows = nullptr;
+    uint32_t capacity = 0;  // of entries, halves and windows
+  };
+
+  // Not a slot: no table has so many entries.
+  static constexpr uint32_t kSecondBucket = 0xffffffff;
+
+  ConnectionLookup() = default;
+  ConnectionLookup(const Arrays& arrays, const Hasher& hasher)
+      : arrays_(arrays), hasher_(hasher) {}
+
+  const Arrays& arrays() const { return arrays_; }
+  TcpWindowStore<Atomics> windows() const {
+    return {arrays_.halves, arrays_.windows};
+  }
+  uint64_t Hash(const FlowKey& key) const { return hasher_(key); }
+  BucketPlaces Places(uint64_t hash) const {
+    return BucketPlaces::Of(hash, arrays_.bucket_count);
+  }
+
+  void PrefetchBuckets(uint64_t hash) const {
+    for (uint32_t bucket : Places(hash).buckets) {
+      Atomics::Prefetch(&arrays_.buckets[bucket]);
+    }
+  }
+  // The same for a writer.
+  void PrefetchBucketsForWrite(uint64_t hash) const {
+    for (uint32_t bucket : Places(hash).buckets) {
+      Atomics::PrefetchForWrite(&arrays_.buckets[bucket]);
+    }
+  }
+  // The one that most keys are in.
+  void PrefetchFirstBucket(uint64_t hash) const {
+    Atomics::Prefetch(&arrays_.buckets[Places(hash).buckets[0]]);
+  }
+  // Prefetches all that belongs to entry `index`, for writing.
+  void PrefetchAll(uint32_t index) const {
+    const char* entry = reinterpret_cast<const char*>(&arrays_.entries[index]);
+    Atomics::PrefetchForWrite(entry);
+    Atomics::PrefetchForWrite(entry + 64);
+    for (const Half* halves : arrays_.halves) {
+      Atomics::PrefetchForWrite(&halves[index]);
+    }
+  }
+
+  // Looks for the hash's tag in the first or the second of its buckets, and
+  // prefetches the entry that it leads to, with what goes with it; returns its
+  // slot, packed, or kEmptySlot.  Should the tag lead to another entry as well,
+  // which is rare, that one is not prefetched.  `whole`: not only what
+  // FindFlow() reads of an IPv4 connection.
+  uint32_t PrefetchEntry(uint64_t hash, uint32_t bucket, bool is_tcp,
+                         bool whole) const {
+    uint32_t found = kEmptySlot;
+    const BucketPlaces places = Places(hash);
+    VisitBucket(places.buckets[bucket], places.tag, [&](Slot slot) {
+      const char* entry =
+          reinterpret_cast<const char*>(&arrays_.entries[slot.index]);
+      Atomics::Prefetch(entry);
+      if (whole) Atomics::Prefetch(entry + 64);
+      Atomics::PrefetchForWrite(
+          &arrays_.halves[static_cast<uint32_t>(slot.direction)][slot.index]);
+      if (is_tcp) Atomics::PrefetchForWrite(&arrays_.windows[slot.index]);
+      found = slot.Pack();
+      return true;
+    });
+    return found;
+  }
+
+  // Finds `key`; view.hash is its hash on return, found or not.
+  bool Find(const FlowKey& key, uint64_t hash, ConnectionView& view) const {
+    view.index = kNoConnection;
+    view.hash = hash;
+    return VisitCandidates(hash, [&](Slot slot) {
+      if (!Read(slot.index, view) || !view.record.Has(slot.direction, key)) {
+        view.index = kNoConnection;
+        return false;
+      }
+      view.direction = slot.direction;
+      return true;
+    });
+  }
+
+  // The same in the first bucket for FindFlow(); where it has no such tag, the
+  // second bucket is prefetched and kSecondBucket returned.
+  uint32_t PrefetchFlow(uint64_t hash, bool is_tcp, bool whole) const {
+    const uint32_t slot = PrefetchEntry(hash, 0, is_tcp, whole);
+    if (slot != kEmptySlot) return slot;
+    Atomics::Prefetch(&arrays_.buckets[Places(hash).buckets[1]]);
+    return kSecondBucket;
+  }
+  // Finds `key` where PrefetchFlow() says, if nobody writes its entry.
+  void FindFlow(const FlowKey& key, uint64_t hash, uint32_t slot,
+                KnownFlow& flow) const {
+    flow.index = kNoConnection;
+    if (slot != kSecondBucket) {
+      ReadFlow(Slot::Unpack(slot), key, flow);
+      return;
+    }
+    const BucketPlaces places = Places(hash);
+    VisitBucket(places.buckets[1], places.tag,
+                [&](Slot found) { return ReadFlow(found, key, flow); });
+  }
+
+  // Copies entry `index` into `view` (all but hash and direction).  Returns
+  // false if it is not live, or is being written for longer than we wait.
+  bool Read(uint32_t index, ConnectionView& view) const {
+    const Entry& entry = arrays_.entries[index];
+    PackedRecord words;
+    for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
+      const uint32_t version = entry.version.LoadAcquire();
+      if ((version & 1) != 0) {
+        Atomics::Pause();
+        continue;
+      }
+      const EntryState state = EntryState::Unpack(entry.state.LoadAcquire());
+      if (state.life != EntryLife::kLive) return false;
+      // Acquire on each word: if one is new, the second look at the version
+      // sees at least the odd number that was stored before it.
+      for (uint32_t i = 0; i < kRecordWords; ++i) {
+        words[i] = entry.words[i].LoadAcquire();
+      }
+      if (entry.version.LoadRelaxed() != version) continue;
+      view.index = index;
+      view.state = state.state;
+      view.incarnation = state.incarnation;
+      view.record = UnpackRecord(words);
+      return true;
+    }
+    return false;
+  }
+
+  // The hashes of an entry's keys, by FlowDirection.
+  using KeyHashes = std::array<uint64_t, 2>;
+
+  KeyHashes HashKeys(const ConnectionRecord& record) const {
+    return {hasher_(record.Key(FlowDirection::kOriginal)),
+            hasher_(record.Key(FlowDirection::kReply))};
+  }
+
+  // Finds out the hashes of a live entry's keys; returns false if it is not
+  // this incarnation any more, or being written for longer than we wait.
+  bool HashKeys(uint32_t index, uint16_t incarnation, KeyHashes& hashes) const {
+    ConnectionView view;
+    if (!Read(index, view) || view.incarnation != incarnation) return false;
+    hashes = HashKeys(view.record);
+    return true;
+  }
+
+  // Returns the entry's state, copied without its words.
+  EntryState State(uint32_t index) const {
+    return EntryState::Unpack(arrays_.entries[index].state.LoadAcquire());
+  }
+
+  // Returns the protocol, and the flags, of a live entry; they never change.
+  IpProtocol Protocol(uint32_t index) const {
+    return static_cast<IpProtocol>(
+        arrays_.entries[index].words[kProtocolWord].LoadRelaxed() & 0xff);
+  }
+  uint8_t Flags(uint32_t index) const {
+    return static_cast<uint8_t>(
+               arrays_.entries[index].words[kProtocolWord].LoadRelaxed() >> 8) &
+           static_cast<uint8_t>(~kStoredIpv4);
+  }
+
+  // Whether a packet of `flow` was counted in this second.
+  bool IsSeen(const KnownFlow& flow, uint32_t now_s) const {
+    return arrays_.halves[static_cast<uint32_t>(flow.direction)][flow.index]
+               .last_seen_s.LoadRelaxed() == now_s;
+  }
+  DirectionCounts Counts(uint32_t index, FlowDirection direction) const {
+    const Half& half = arrays_.halves[static_cast<uint32_t>(direction)][index];
+    return {half.packets.LoadRelaxed(), half.bytes.LoadRelaxed(),
+            half.last_seen_s.LoadRelaxed()};
+  }
+
+  // Whether the entry still is the connection that `view` shows.
+  bool IsCurrent(const ConnectionView& view) const {
+    return IsSameLife(State(view.index), view);
+  }
+
+ protected:
+  static bool IsSameLife(const EntryState& state, const ConnectionView& view) {
+    return state.life == EntryLife::kLive &&
+           state.incarnation == view.incarnation;
+  }
+
+  // The judgement's words may be torn.
+  ConnectionRecord LoadRecord(uint32_t index) const {
+    PackedRecord words;
+    for (uint32_t i = 0; i < kRecordWords; ++i) {
+      words[i] = arrays_.entries[index].words[i].LoadRelaxed();
+    }
+    return UnpackRecord(words);
+  }
+
+  Arrays arrays_;
+  Hasher hasher_;
+
+ private:
+  // Fills `flow` if `slot` leads to `key`; returns whether it does.  For IPv4
+  // one line of the entry tells all.
+  bool ReadFlow(Slot slot, const FlowKey& key, KnownFlow& flow) const {
+    const Entry& entry = arrays_.entries[slot.index];
+    const auto& words = entry.words;
+    const uint32_t version = entry.version.LoadAcquire();
+    const EntryState state = EntryState::Unpack(entry.state.LoadAcquire());
+    const uint32_t reply = slot.direction == FlowDirection::kReply ? 1 : 0;
+    const uint64_t own = words[kLowAddressWord + reply].LoadAcquire();
+    const uint64_t other = words[kLowAddressWord + 1 - reply].LoadAcquire();
+    const uint64_t ports = words[kPortWord].LoadAcquire();
+    const uint64_t protocol = words[kProtocolWord].LoadAcquire();
+    const uint64_t out_ports = words[kOutPortWord].LoadAcquire();
+    // As in FlowKey: two ports, protocol, a zero byte, zone.
+    const uint64_t rest = (protocol & 0xffff00ff) << 32;
+    const std::array<uint64_t, 5> wanted = key.Words();
+    const uint64_t lows = wanted[1] >> 32 | wanted[3] >> 32 << 32;
+    const auto own_ports = static_cast<uint32_t>(ports >> (32 * reply));
+    const auto other_ports = static_cast<uint32_t>(ports >> (32 - 32 * reply));
+    const bool is_ipv4 = (protocol >> 8 & kStoredIpv4) != 0;
+    bool equal = ((own ^ lows) | ((own_ports | rest) ^ wanted[4])) == 0;
+    // What leaves has the other direction's key reversed.
+    constexpr uint64_t kMappedWord = 0xffff0000;  // of an IPv4 address
+    std::array<uint64_t, 5> leaving = {0, kMappedWord | other >> 32 << 32, 0,
+                                       kMappedWord | other << 32,
+                                       std::rotl(other_ports, 16) | rest};
+    if (is_ipv4) {
+      equal = equal && key.source.IsIpv4() && key.destination.IsIpv4();
+    } else {
+      equal = equal && ReadHighBytes(entry, reply, key, leaving);
+    }
+    if (!equal || state.life != EntryLife::kLive || (version & 1) != 0 ||
+        entry.version.LoadRelaxed() != version) {
+      return false;
+    }
+    flow.index = slot.index;
+    flow.generation = static_cast<uint32_t>(protocol >> 32);
+    flow.direction = slot.direction;
+    flow.state = state.state;
+    flow.incarnation = state.incarnation;
+    flow.flags = static_cast<uint8_t>(protocol >> 8) &
+                 static_cast<uint8_t>(~kStoredIpv4);
+    flow.out_port = {PortId{static_cast<uint16_t>(out_ports)},
+                     PortId{static_cast<uint16_t>(out_ports >> 16)}};
+    std::memcpy(static_cast<void*>(&flow.leaving), leaving.data(),
+                sizeof(flow.leaving));
+    return true;
+  }
+
+  // Compares the first twelve bytes of an entry's addresses with `key`'s, and
+  // puts those of the other direction into `leaving`.
+  static bool ReadHighBytes(const Entry& entry, uint32_t reply,
+                            const FlowKey& key,
+                            std::array<uint64_t, 5>& leaving) {
+    std::array<uint64_t, 6> high;
+    for (uint32_t i = 0; i < high.size(); ++i) {
+      high[i] = entry.words[kHighAddressWord + i].LoadAcquire();
+    }
+    const auto* bytes = reinterpret_cast<const uint8_t*>(high.data());
+    const uint8_t* own = bytes + reply * 24;
+    const uint8_t* other = bytes + 24 - reply * 24;
+    auto* out = reinterpret_cast<uint8_t*>(leaving.data());
+    std::memcpy(out, other + 12, 12);
+    std::memcpy(out + 16, other, 12);
+    return std::memcmp(own, key.source.bytes.data(), 12) == 0 &&
+           std::memcmp(own + 12, key.destination.bytes.data(), 12) == 0;
+  }
+
+  // Calls `visit` with each slot whose tag matches, until it returns true.
+  template <typename Visit>
+  bool VisitCandidates(uint64_t hash, const Visit& visit) const {
+    const BucketPlaces places = Places(hash);
+    return VisitBucket(places.buckets[0], places.tag, visit) ||
+           (places.buckets[1] != places.buckets[0] &&
+            VisitBucket(places.buckets[1], places.tag, visit));
+  }
+  template <typename Visit>
+  bool VisitBucket(uint32_t number, uint16_t tag, const Visit& visit) const {
+    const Bucket& bucket = arrays_.buckets[number];
+    uint32_t lanes = MatchingLanes(bucket, tag);
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const auto lane = static_cast<uint32_t>(std::countr_zero(lanes));
+      const Slot slot = Slot::Unpack(bucket.slots[lane].LoadAcquire());
+      if (slot.index < arrays_.capacity && visit(slot)) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace vswitch
+
+#endif  // VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_LOOKUP_H_
