@@ -56,7 +56,7 @@ class OfflineReplay::CollectingTransmitter : public Transmitter {
     pool_.Free(packets);
   }
 
-  // The packet that came in stays in the switch for now; `false`: none does.
+  // The packet that came in waits in the switch; `false`: none does.
   void NoteWaiting(bool waits) {
     if (waits) {
       waiting_.insert(received_);

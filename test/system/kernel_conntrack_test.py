@@ -17,6 +17,7 @@ import subprocess
 import unittest
 
 import harness
+from twin_packets import checksum
 
 TRACKER = harness.RUNFILES / "test/system/tcp_tracker"
 CLONE_NEWNET = 0x40000000
@@ -52,16 +53,6 @@ table inet tracking {
 def sysctl(name, value):
     """Sets a sysctl of this namespace."""
     pathlib.Path("/proc/sys", name).write_text(str(value), encoding="ascii")
-
-
-def checksum(data):
-    """Returns the Internet checksum."""
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 class Segment:
