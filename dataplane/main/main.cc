@@ -31,6 +31,11 @@ int Main(int argc, char** argv) {
     std::cout << "vswitch-dataplane " << VSWITCH_VERSION << "\n";
     return 0;
   }
+  if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("sse4.2")) {
+    std::cerr << "vswitch-dataplane: this processor has no AES or no SSE4.2 "
+                 "instructions; the switch needs both\n";
+    return kExitUsage;
+  }
   // Blocked in every thread to come, and read as a descriptor by the main one.
   sigset_t signals;
   sigemptyset(&signals);
