@@ -185,11 +185,9 @@ v1::Connection Describe(const ConnectionInfo& info, const Names& names,
   v1::Connection result;
   *result.mutable_original() = ToProto(record.Key(FlowDirection::kOriginal));
   *result.mutable_reply() = ToProto(record.Key(FlowDirection::kReply));
-  *result.mutable_source() =
-      names.Peer(record.original_source, judgement.source_identity);
+  *result.mutable_source() = names.PeerAt(record.original_source);
   // The reply's source is who answers: behind a service, the backend.
-  *result.mutable_destination() =
-      names.Peer(record.reply_source, judgement.destination_identity);
+  *result.mutable_destination() = names.PeerAt(record.reply_source);
   result.set_state(std::string(ConnectionStateName(info.state)));
   // What is denied makes no entry.
   result.set_allowed(true);

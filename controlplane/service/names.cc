@@ -80,6 +80,7 @@ std::string Names::ServiceOf(const IpAddress& address) const {
 v1::FlowPeer Names::Peer(const IpAddress& address, IdentityId identity) const {
   v1::FlowPeer peer;
   peer.set_name(PeerOf(address));
+  if (identity == kIdentityUnknown) identity = BoundIdentity(address);
   if (peer.name().empty()) {
     if (identity == kIdentityHost) peer.set_name("host");
     if (identity == kIdentityWorld) peer.set_name("world");
@@ -94,6 +95,16 @@ v1::FlowPeer Names::Peer(const IpAddress& address, IdentityId identity) const {
     }
   }
   return peer;
+}
+
+v1::FlowPeer Names::PeerAt(const IpAddress& address) const {
+  const IdentityId bound = BoundIdentity(address);
+  return Peer(address, bound == kIdentityUnknown ? kIdentityWorld : bound);
+}
+
+IdentityId Names::BoundIdentity(const IpAddress& address) const {
+  const HostBinding* binding = snapshot_->compiled.bindings.Find(address);
+  return binding == nullptr ? kIdentityUnknown : binding->identity;
 }
 
 std::shared_ptr<const Names> NamesCache::Of(

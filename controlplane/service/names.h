@@ -42,9 +42,15 @@ class Names {
   // The Service that has `address`; "" if there is none.
   std::string ServiceOf(const IpAddress& address) const;
 
+  // Who had `address` and `identity`; with kIdentityUnknown, who has the
+  // address now.
   v1::FlowPeer Peer(const IpAddress& address, IdentityId identity) const;
+  // Who is at one end of a connection: what is bound to nobody is the world.
+  v1::FlowPeer PeerAt(const IpAddress& address) const;
 
  private:
+  IdentityId BoundIdentity(const IpAddress& address) const;
+
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<uint16_t, std::string> ports_;
   absl::flat_hash_map<IpAddress, std::string> peers_;

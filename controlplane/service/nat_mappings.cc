@@ -89,8 +89,8 @@ v1::NatMapping Describe(const ConnectionInfo& info, const Names& names,
   mapping.set_outside_address(record.reply_destination.ToString());
   mapping.set_outside_port(record.reply_destination_port.ToHost());
   *mapping.mutable_inside() =
-      names.Peer(record.original_source, record.judgement.source_identity);
-  mapping.set_age_seconds(since(record.created_s));
+      names.PeerAt(record.original_source);
+  mapping.set_age_seconds(since(info.created_s));
   mapping.set_idle_seconds(idle_s);
   mapping.set_expires_in_seconds(timeout_s > idle_s ? timeout_s - idle_s : 0);
   return mapping;

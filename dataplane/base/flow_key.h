@@ -11,6 +11,7 @@
 #define VSWITCH_DATAPLANE_BASE_FLOW_KEY_H_
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -51,20 +52,26 @@ struct FlowKey {
   uint8_t reserved = 0;  // always 0
   uint16_t zone = 0;     // tenants with overlapping addresses; 0 by default
 
-  // Returns the key of the packets that come back.
-  FlowKey Reversed() const {
-    FlowKey result = *this;
-    result.source = destination;
-    result.destination = source;
-    result.source_port = destination_port;
-    result.destination_port = source_port;
-    return result;
+  // Returns the key whose memory `words` are.  Who makes a key that is hashed
+  // or compared at once makes it so: a processor waits long for a word that was
+  // written in parts.
+  static FlowKey FromWords(const std::array<uint64_t, 5>& words) {
+    FlowKey key;
+    std::memcpy(static_cast<void*>(&key), words.data(), sizeof(key));
+    return key;
   }
   // Returns the key's memory as words.
   std::array<uint64_t, 5> Words() const {
     std::array<uint64_t, 5> words;
     std::memcpy(words.data(), this, sizeof(words));
     return words;
+  }
+  // Returns the key of the packets that come back.
+  FlowKey Reversed() const {
+    const std::array<uint64_t, 5> words = Words();
+    const auto ports = std::rotl(static_cast<uint32_t>(words[4]), 16);
+    return FromWords(
+        {words[2], words[3], words[0], words[1], words[4] >> 32 << 32 | ports});
   }
   friend bool operator==(const FlowKey& a, const FlowKey& b) {
     // One test for all words: most comparisons hold.

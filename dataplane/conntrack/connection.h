@@ -82,9 +82,7 @@ enum JudgementNote : uint8_t {
 // those of the bindings of the two addresses (tables/identity_table.h): an
 // address that went to another pod is another end.
 struct Judgement {
-  uint32_t generation = 0;                        // judged in: its low 32 bits
-  IdentityId source_identity = kIdentityUnknown;  // of the original source
-  IdentityId destination_identity = kIdentityUnknown;
+  uint32_t generation = 0;                   // judged in: its low 32 bits
   EndpointId source_endpoint = kNoEndpoint;  // of the original source
   EndpointId destination_endpoint = kNoEndpoint;
   RuleId rule = kNoRule;
@@ -98,9 +96,9 @@ struct Judgement {
 
   friend bool operator==(const Judgement&, const Judgement&) = default;
 };
-static_assert(sizeof(Judgement) == 36);
+static_assert(sizeof(Judgement) == 28);
 
-// One entry as it lies in memory.  No padding.
+// What an entry says of a connection.
 struct ConnectionRecord {
   IpAddress original_source;
   IpAddress original_destination;
@@ -114,23 +112,19 @@ struct ConnectionRecord {
   uint8_t flags = 0;  // of ConnectionFlag
   uint16_t zone = 0;
   uint32_t service = kNoService;
-  uint32_t created_s = 0;  // of the clock that Insert() was given
   Judgement judgement;
 
   static constexpr uint32_t kNoService = 0xffffffff;
 
   // Returns the key of packets of `direction` as they come in.
   FlowKey Key(FlowDirection direction) const {
-    FlowKey key;
     const bool reply = direction == FlowDirection::kReply;
-    key.source = reply ? reply_source : original_source;
-    key.destination = reply ? reply_destination : original_destination;
-    key.source_port = reply ? reply_source_port : original_source_port;
-    key.destination_port =
-        reply ? reply_destination_port : original_destination_port;
-    key.protocol = protocol;
-    key.zone = zone;
-    return key;
+    const std::array<uint64_t, 2> source =
+        (reply ? reply_source : original_source).Words();
+    const std::array<uint64_t, 2> destination =
+        (reply ? reply_destination : original_destination).Words();
+    return FlowKey::FromWords({source[0], source[1], destination[0],
+                               destination[1], LastKeyWord(direction)});
   }
   // Whether Key(direction) == key.
   bool Has(FlowDirection direction, const FlowKey& key) const {
@@ -139,15 +133,20 @@ struct ConnectionRecord {
         (reply ? reply_source : original_source).Words();
     const std::array<uint64_t, 2> destination =
         (reply ? reply_destination : original_destination).Words();
-    const Be16 from = reply ? reply_source_port : original_source_port;
-    const Be16 to = reply ? reply_destination_port : original_destination_port;
     const std::array<uint64_t, 5> words = key.Words();
-    const uint64_t rest = uint64_t{from.raw} | uint64_t{to.raw} << 16 |
-                          uint64_t{static_cast<uint8_t>(protocol)} << 32 |
-                          uint64_t{zone} << 48;
+    const uint64_t rest = LastKeyWord(direction);
     return ((source[0] ^ words[0]) | (source[1] ^ words[1]) |
             (destination[0] ^ words[2]) | (destination[1] ^ words[3]) |
             (rest ^ words[4])) == 0;
+  }
+  // Returns the last word of Key(direction): ports, protocol and zone.
+  uint64_t LastKeyWord(FlowDirection direction) const {
+    const bool reply = direction == FlowDirection::kReply;
+    const Be16 from = reply ? reply_source_port : original_source_port;
+    const Be16 to = reply ? reply_destination_port : original_destination_port;
+    return uint64_t{from.raw} | uint64_t{to.raw} << 16 |
+           uint64_t{static_cast<uint8_t>(protocol)} << 32 |
+           uint64_t{zone} << 48;
   }
   // Returns the key that packets of `direction` leave with.
   FlowKey TranslatedKey(FlowDirection direction) const {
@@ -161,7 +160,6 @@ struct ConnectionRecord {
              original_destination_port == reply_source_port);
   }
 };
-static_assert(sizeof(ConnectionRecord) == 120);
 static_assert(std::is_trivially_copyable_v<ConnectionRecord>);
 
 // What ConnectionRecord::flags may hold.
@@ -227,7 +225,8 @@ struct InsertResult {
   ConnectionView view;  // of kInserted, kExisted
 };
 
-// Counts of one direction of a connection.
+// Counts of one direction of a connection.  They begin anew at 2^39 packets and
+// at 2^47 bytes.
 struct DirectionCounts {
   uint64_t packets = 0;
   uint64_t bytes = 0;
@@ -240,6 +239,9 @@ struct ConnectionInfo {
   ConnectionState state = ConnectionState::kNone;
   ConnectionRecord record;
   std::array<DirectionCounts, 2> counts;  // by FlowDirection
+  // When it was made, by the clock that Insert() was given; known of what is
+  // kNotAConnection, else 0.
+  uint32_t created_s = 0;
 };
 
 }  // namespace vswitch

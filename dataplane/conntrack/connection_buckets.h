@@ -4,7 +4,7 @@
 // tag fits, hold the writer bits, fill and clear a slot.  connection_store.h
 // says how buckets and entries work together.
 //
-//   BucketGuard<Atomics> guard(buckets, places, other_places);
+//   BucketGuard<Atomics> guard(buckets, {1, 7, 7, 2});
 //   if (!guard.held()) ...
 //   const BucketLane<Atomics> lane = FreeLane(buckets, places, {});
 //   if (lane.valid()) StoreSlot(lane, places.tag, slot);
@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "dataplane/conntrack/connection_entry.h"
@@ -42,27 +43,42 @@ class BucketGuard {
  public:
   using Bucket = ConnectionBucket<Atomics>;
 
-  BucketGuard(Bucket* buckets, const BucketPlaces& a, const BucketPlaces& b)
-      : buckets_(buckets),
-        wanted_{a.buckets[0], a.buckets[1], b.buckets[0], b.buckets[1]} {
-    std::sort(wanted_.begin(), wanted_.end());
-    const auto end = std::unique(wanted_.begin(), wanted_.end());
-    const auto count = static_cast<uint32_t>(end - wanted_.begin());
-    while (held_count_ < count && Hold(wanted_[held_count_])) ++held_count_;
-    held_ = held_count_ == count;
+  // Buckets may be named twice.
+  BucketGuard(Bucket* buckets, const std::array<uint32_t, 4>& wanted)
+      : buckets_(buckets), wanted_(wanted) {
+    // In ascending order, by a network of exchanges: nothing to predict.
+    Order(0, 1);
+    Order(2, 3);
+    Order(0, 2);
+    Order(1, 3);
+    Order(1, 2);
+    while (looked_at_ < wanted_.size() &&
+           (IsRepeated(looked_at_) || Hold(wanted_[looked_at_]))) {
+      ++looked_at_;
+    }
   }
   ~BucketGuard() {
-    while (held_count_ > 0) {
+    while (looked_at_ > 0) {
       // Release: the next writer sees our slots.
-      buckets_[wanted_[--held_count_]].writer.StoreRelease(0);
+      if (!IsRepeated(--looked_at_)) {
+        buckets_[wanted_[looked_at_]].writer.StoreRelease(0);
+      }
     }
   }
   BucketGuard(const BucketGuard&) = delete;
   BucketGuard& operator=(const BucketGuard&) = delete;
 
-  bool held() const { return held_; }
+  bool held() const { return looked_at_ == wanted_.size(); }
 
  private:
+  void Order(uint32_t a, uint32_t b) {
+    const uint32_t lower = std::min(wanted_[a], wanted_[b]);
+    wanted_[b] = std::max(wanted_[a], wanted_[b]);
+    wanted_[a] = lower;
+  }
+  bool IsRepeated(uint32_t number) const {
+    return number > 0 && wanted_[number] == wanted_[number - 1];
+  }
   bool Hold(uint32_t bucket) {
     for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
       uint32_t expected = 0;
@@ -76,8 +92,7 @@ class BucketGuard {
 
   Bucket* buckets_;
   std::array<uint32_t, 4> wanted_;
-  uint32_t held_count_ = 0;
-  bool held_ = false;
+  uint32_t looked_at_ = 0;  // of `wanted_`, all held
 };
 
 // Returns a word with bit n set for each lane n whose tag is `tag`.
@@ -98,6 +113,18 @@ template <typename Atomics>
          uint32_t{static_cast<uint16_t>(tags_8_9 >> 16) == tag} << 9;
 }
 
+// Returns a word with bit n set for each lane n that holds `slot`.
+template <typename Atomics>
+[[gnu::always_inline]] inline uint32_t LanesOf(
+    const ConnectionBucket<Atomics>& bucket, uint32_t slot) {
+  uint32_t lanes = 0;
+#pragma GCC unroll 10
+  for (uint32_t i = 0; i < kBucketSlots; ++i) {
+    lanes |= uint32_t{bucket.slots[i].LoadRelaxed() == slot} << i;
+  }
+  return lanes;
+}
+
 // A first bucket with fewer slots in use than this is taken, however empty the
 // second one is.
 inline constexpr uint32_t kPreferredSlots = 6;
@@ -112,16 +139,11 @@ BucketLane<Atomics> FreeLane(ConnectionBucket<Atomics>* buckets,
   uint32_t best_count = 0;
   for (uint32_t number : places.buckets) {
     ConnectionBucket<Atomics>* bucket = &buckets[number];
-    uint32_t count = 0;
-    uint32_t lane = 0;
-    for (uint32_t i = 0; i < kBucketSlots; ++i) {
-      if (bucket->slots[i].LoadRelaxed() != kEmptySlot) continue;
-      if (bucket == taken.bucket && i == taken.number) continue;
-      ++count;
-      lane = i;
-    }
+    uint32_t lanes = LanesOf(*bucket, kEmptySlot);
+    if (bucket == taken.bucket) lanes &= ~(1u << taken.number);
+    const auto count = static_cast<uint32_t>(std::popcount(lanes));
     if (count > best_count) {
-      best = {bucket, lane};
+      best = {bucket, static_cast<uint32_t>(std::countr_zero(lanes))};
       best_count = count;
     }
     if (best_count > kBucketSlots - kPreferredSlots) break;
@@ -148,17 +170,12 @@ void StoreSlot(const BucketLane<Atomics>& lane, uint16_t tag, Slot slot) {
   }
 }
 
-// Frees the lane that leads to `slot`, if one of the two buckets has it.
+// Frees the lane that leads to `slot`.
 template <typename Atomics>
-void ClearSlot(ConnectionBucket<Atomics>* buckets, const BucketPlaces& places,
-               Slot slot) {
-  for (uint32_t number : places.buckets) {
-    for (auto& candidate : buckets[number].slots) {
-      if (candidate.LoadRelaxed() == slot.Pack()) {
-        candidate.StoreRelease(kEmptySlot);
-        return;
-      }
-    }
+void ClearSlot(ConnectionBucket<Atomics>& bucket, Slot slot) {
+  const uint32_t lanes = LanesOf(bucket, slot.Pack());
+  if (lanes != 0) {
+    bucket.slots[std::countr_zero(lanes)].StoreRelease(kEmptySlot);
   }
 }
 

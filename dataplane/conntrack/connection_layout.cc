@@ -18,14 +18,13 @@ using Store = SharedConnectionStore;
 
 // A number that differs when one of the structures does, or what is in them.
 constexpr uint64_t kConnectionLayout =
-    3 + (sizeof(Store::Bucket) << 8) + (sizeof(Store::Entry) << 20) +
-    (sizeof(Store::Half) << 32) + (sizeof(ConnectionRecord) << 44) +
-    (sizeof(Store::Windows) << 56);
+    4 + (sizeof(Store::Bucket) << 8) + (sizeof(Store::Entry) << 20) +
+    (sizeof(Store::Half) << 32) + (sizeof(Store::HighAddresses) << 44);
 
 static_assert(sizeof(Store::Bucket) == kLine);
-static_assert(sizeof(Store::Entry) == 2 * kLine);
+static_assert(sizeof(Store::Entry) == kLine);
 static_assert(sizeof(Store::Half) == kLine / 2);
-static_assert(sizeof(Store::Windows) == kLine / 2);
+static_assert(sizeof(Store::HighAddresses) == 48);
 static_assert(sizeof(ConnectionHeader) <= kLine);
 
 struct Offsets {
@@ -33,7 +32,8 @@ struct Offsets {
   uint64_t buckets;
   uint64_t entries;
   uint64_t halves[2];
-  uint64_t windows;
+  uint64_t rests;
+  uint64_t high_addresses;
   uint64_t bytes;
 };
 
@@ -41,10 +41,9 @@ uint64_t RoundUp(uint64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
 Offsets OffsetsFor(uint32_t capacity) {
   Offsets offsets;
-  // Two slots per connection, ten per bucket, 62 % of them used when the table
+  // Two slots per connection, ten per bucket, 65 % of them used when the table
   // is full (see connection_store.h); a few more, as small tables vary more.
-  offsets.bucket_count =
-      static_cast<uint32_t>(uint64_t{capacity} * 10 / 31 + 4);
+  offsets.bucket_count = static_cast<uint32_t>(uint64_t{capacity} * 4 / 13 + 4);
   offsets.buckets = RoundUp(sizeof(ConnectionHeader));
   offsets.entries =
       offsets.buckets + uint64_t{offsets.bucket_count} * sizeof(Store::Bucket);
@@ -53,9 +52,11 @@ Offsets OffsetsFor(uint32_t capacity) {
   const uint64_t halves_bytes =
       RoundUp(uint64_t{capacity} * sizeof(Store::Half));
   offsets.halves[1] = offsets.halves[0] + halves_bytes;
-  offsets.windows = offsets.halves[1] + halves_bytes;
-  offsets.bytes =
-      offsets.windows + RoundUp(uint64_t{capacity} * sizeof(Store::Windows));
+  offsets.rests = offsets.halves[1] + halves_bytes;
+  offsets.high_addresses =
+      offsets.rests + RoundUp(uint64_t{capacity} * sizeof(Store::Rest));
+  offsets.bytes = offsets.high_addresses +
+                  RoundUp(uint64_t{capacity} * sizeof(Store::HighAddresses));
   return offsets;
 }
 
@@ -140,8 +141,9 @@ absl::StatusOr<ConnectionTableLayout> OpenConnectionTable(
     arrays.halves[i] =
         reinterpret_cast<Store::Half*>(memory.data() + offsets.halves[i]);
   }
-  arrays.windows =
-      reinterpret_cast<Store::Windows*>(memory.data() + offsets.windows);
+  arrays.rests = reinterpret_cast<Store::Rest*>(memory.data() + offsets.rests);
+  arrays.high_addresses = reinterpret_cast<Store::HighAddresses*>(
+      memory.data() + offsets.high_addresses);
   arrays.capacity = capacity;
   layout.store = Store(arrays, FlowHasher{layout.header->secret});
   return layout;

@@ -2,11 +2,13 @@
 //
 // Where things lie in the connection table's memory, and the store over them.
 //
-//   | header | buckets | entries | halves, original | halves, reply | windows |
+//   | header | buckets | entries | halves, original | halves, reply | rests |
+//   | high addresses |
 //
-// Each part begins at a multiple of 64 bytes.  OpenConnectionTable() checks the
-// header against the memory's size and copies what it needs, so that no later
-// change of the header leads outside.
+// Each part begins at a multiple of 64 bytes.  The last one is of use to IPv6
+// connections only: where there are none the kernel never backs it.
+// OpenConnectionTable() checks the header against the memory's size and copies
+// what it needs, so that no later change of the header leads outside.
 //
 // Plain values; see connection_store.h for the threads.
 

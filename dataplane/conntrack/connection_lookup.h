@@ -6,7 +6,7 @@
 // nothing, and never waits without a bound.
 //
 //   lookup.PrefetchBuckets(hash);                  // of all keys of a burst
-//   lookup.PrefetchEntry(hash, 0, is_tcp, true);   // likewise
+//   lookup.PrefetchEntry(key, hash, 0, true);      // likewise
 //   if (lookup.Find(key, hash, view)) ...
 //
 // Threads: any.
@@ -14,6 +14,7 @@
 #ifndef VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_LOOKUP_H_
 #define VSWITCH_DATAPLANE_CONNTRACK_CONNECTION_LOOKUP_H_
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -31,16 +32,18 @@ class ConnectionLookup {
  public:
   using Bucket = ConnectionBucket<Atomics>;
   using Entry = ConnectionEntry<Atomics>;
+  using Rest = typename Atomics::template Atomic<uint64_t>;
+  using HighAddresses = ConnectionHighAddresses<Atomics>;
   using Half = ConnectionHalf<Atomics>;
-  using Windows = ConnectionWindows<Atomics>;
 
   struct Arrays {
     Bucket* buckets = nullptr;
     uint32_t bucket_count = 0;
     Entry* entries = nullptr;
-    std::array<Half*, 2> halves{};  // by FlowDirection
-    Windows* windows = nullptr;
-    uint32_t capacity = 0;  // of entries, halves and windows
+    Rest* rests = nullptr;                    // word kEndpointWord
+    HighAddresses* high_addresses = nullptr;  // of IPv6 connections
+    std::array<Half*, 2> halves{};            // by FlowDirection
+    uint32_t capacity = 0;                    // of all but the buckets
   };
 
   // Not a slot: no table has so many entries.
@@ -52,7 +55,7 @@ class ConnectionLookup {
 
   const Arrays& arrays() const { return arrays_; }
   TcpWindowStore<Atomics> windows() const {
-    return {arrays_.halves, arrays_.windows};
+    return TcpWindowStore<Atomics>(arrays_.halves);
   }
   uint64_t Hash(const FlowKey& key) const { return hasher_(key); }
   BucketPlaces Places(uint64_t hash) const {
@@ -74,33 +77,38 @@ class ConnectionLookup {
   void PrefetchFirstBucket(uint64_t hash) const {
     Atomics::Prefetch(&arrays_.buckets[Places(hash).buckets[0]]);
   }
-  // Prefetches all that belongs to entry `index`, for writing.
-  void PrefetchAll(uint32_t index) const {
-    const char* entry = reinterpret_cast<const char*>(&arrays_.entries[index]);
-    Atomics::PrefetchForWrite(entry);
-    Atomics::PrefetchForWrite(entry + 64);
+  // Prefetches what Fill() writes of an IPv4 connection.
+  void PrefetchToFill(uint32_t index) const {
+    Atomics::PrefetchForWrite(&arrays_.entries[index]);
+    Atomics::PrefetchForWrite(&arrays_.rests[index]);
     for (const Half* halves : arrays_.halves) {
       Atomics::PrefetchForWrite(&halves[index]);
     }
   }
+  // Prefetches what says whether a connection is over.
+  void PrefetchToLookAt(uint32_t index) const {
+    Atomics::PrefetchForWrite(&arrays_.entries[index]);
+  }
 
-  // Looks for the hash's tag in the first or the second of its buckets, and
-  // prefetches the entry that it leads to, with what goes with it; returns its
-  // slot, packed, or kEmptySlot.  Should the tag lead to another entry as well,
-  // which is rare, that one is not prefetched.  `whole`: not only what
-  // FindFlow() reads of an IPv4 connection.
-  uint32_t PrefetchEntry(uint64_t hash, uint32_t bucket, bool is_tcp,
-                         bool whole) const {
+  // Looks for the tag of `key`'s hash in the first or the second of its
+  // buckets, and prefetches the entry that it leads to, with what goes with it;
+  // returns its slot, packed, or kEmptySlot.  Should the tag lead to another
+  // entry as well, which is rare, that one is not prefetched.  `with_rest`:
+  // also what FindFlow() does not read.
+  [[gnu::always_inline]] uint32_t PrefetchEntry(const FlowKey& key,
+                                                uint64_t hash, uint32_t bucket,
+                                                bool with_rest) const {
+    const bool is_tcp = key.protocol == IpProtocol::kTcp;
+    const bool is_ipv6 = !key.source.IsIpv4();
     uint32_t found = kEmptySlot;
     const BucketPlaces places = Places(hash);
     VisitBucket(places.buckets[bucket], places.tag, [&](Slot slot) {
-      const char* entry =
-          reinterpret_cast<const char*>(&arrays_.entries[slot.index]);
-      Atomics::Prefetch(entry);
-      if (whole) Atomics::Prefetch(entry + 64);
-      Atomics::PrefetchForWrite(
-          &arrays_.halves[static_cast<uint32_t>(slot.direction)][slot.index]);
-      if (is_tcp) Atomics::PrefetchForWrite(&arrays_.windows[slot.index]);
+      const auto side = static_cast<uint32_t>(slot.direction);
+      Atomics::Prefetch(&arrays_.entries[slot.index]);
+      if (is_ipv6) Atomics::Prefetch(&arrays_.high_addresses[slot.index]);
+      if (with_rest) Atomics::Prefetch(&arrays_.rests[slot.index]);
+      Atomics::PrefetchForWrite(&arrays_.halves[side][slot.index]);
+      if (is_tcp) Atomics::Prefetch(&arrays_.halves[1 - side][slot.index]);
       found = slot.Pack();
       return true;
     });
@@ -123,8 +131,8 @@ class ConnectionLookup {
 
   // The same in the first bucket for FindFlow(); where it has no such tag, the
   // second bucket is prefetched and kSecondBucket returned.
-  uint32_t PrefetchFlow(uint64_t hash, bool is_tcp, bool whole) const {
-    const uint32_t slot = PrefetchEntry(hash, 0, is_tcp, whole);
+  uint32_t PrefetchFlow(const FlowKey& key, uint64_t hash) const {
+    const uint32_t slot = PrefetchEntry(key, hash, 0, /*with_rest=*/false);
     if (slot != kEmptySlot) return slot;
     Atomics::Prefetch(&arrays_.buckets[Places(hash).buckets[1]]);
     return kSecondBucket;
@@ -146,7 +154,6 @@ class ConnectionLookup {
   // false if it is not live, or is being written for longer than we wait.
   bool Read(uint32_t index, ConnectionView& view) const {
     const Entry& entry = arrays_.entries[index];
-    PackedRecord words;
     for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
       const uint32_t version = entry.version.LoadAcquire();
       if ((version & 1) != 0) {
@@ -155,11 +162,7 @@ class ConnectionLookup {
       }
       const EntryState state = EntryState::Unpack(entry.state.LoadAcquire());
       if (state.life != EntryLife::kLive) return false;
-      // Acquire on each word: if one is new, the second look at the version
-      // sees at least the odd number that was stored before it.
-      for (uint32_t i = 0; i < kRecordWords; ++i) {
-        words[i] = entry.words[i].LoadAcquire();
-      }
+      const PackedRecord words = LoadWords(index);
       if (entry.version.LoadRelaxed() != version) continue;
       view.index = index;
       view.state = state.state;
@@ -178,13 +181,26 @@ class ConnectionLookup {
             hasher_(record.Key(FlowDirection::kReply))};
   }
 
-  // Finds out the hashes of a live entry's keys; returns false if it is not
-  // this incarnation any more, or being written for longer than we wait.
-  bool HashKeys(uint32_t index, uint16_t incarnation, KeyHashes& hashes) const {
-    ConnectionView view;
-    if (!Read(index, view) || view.incarnation != incarnation) return false;
-    hashes = HashKeys(view.record);
-    return true;
+  // Returns the hashes of a live entry's keys, which change only when the entry
+  // goes to another connection: true of the incarnation that the entry had
+  // before and has afterwards, too.
+  KeyHashes HashKeys(uint32_t index) const {
+    PackedRecord words{};
+    for (uint32_t i = 0; i <= kProtocolWord; ++i) {
+      words[i] = arrays_.entries[index].words[i].LoadAcquire();
+    }
+    LoadHighAddresses(index, words);
+    return HashKeys(UnpackRecord(words));
+  }
+
+  // Prefetches what Remove() of an entry in `state` writes beside the entry.
+  void PrefetchToRemove(const EntryState& state,
+                        const KeyHashes& hashes) const {
+    for (uint32_t side = 0; side < 2; ++side) {
+      const uint32_t bucket = state.BucketOf(Places(hashes[side]),
+                                             static_cast<FlowDirection>(side));
+      Atomics::PrefetchForWrite(&arrays_.buckets[bucket]);
+    }
   }
 
   // Returns the entry's state, copied without its words.
@@ -205,13 +221,17 @@ class ConnectionLookup {
 
   // Whether a packet of `flow` was counted in this second.
   bool IsSeen(const KnownFlow& flow, uint32_t now_s) const {
-    return arrays_.halves[static_cast<uint32_t>(flow.direction)][flow.index]
-               .last_seen_s.LoadRelaxed() == now_s;
+    return LastSeen(flow.index, flow.direction) == now_s;
+  }
+  uint32_t LastSeen(uint32_t index, FlowDirection direction) const {
+    return arrays_.entries[index]
+        .last_seen_s[static_cast<uint32_t>(direction)]
+        .LoadRelaxed();
   }
   DirectionCounts Counts(uint32_t index, FlowDirection direction) const {
     const Half& half = arrays_.halves[static_cast<uint32_t>(direction)][index];
-    return {half.packets.LoadRelaxed(), half.bytes.LoadRelaxed(),
-            half.last_seen_s.LoadRelaxed()};
+    return {ReadCount(half.packets, half.packets_high),
+            ReadCount(half.bytes, half.bytes_high), LastSeen(index, direction)};
   }
 
   // Whether the entry still is the connection that `view` shows.
@@ -227,11 +247,31 @@ class ConnectionLookup {
 
   // The judgement's words may be torn.
   ConnectionRecord LoadRecord(uint32_t index) const {
+    return UnpackRecord(LoadWords(index));
+  }
+
+  // Acquire on each word: if one is new, a later look at the version sees at
+  // least the odd number that was stored before it.
+  PackedRecord LoadWords(uint32_t index) const {
     PackedRecord words;
-    for (uint32_t i = 0; i < kRecordWords; ++i) {
-      words[i] = arrays_.entries[index].words[i].LoadRelaxed();
+    for (uint32_t i = 0; i < kEntryWords; ++i) {
+      words[i] = arrays_.entries[index].words[i].LoadAcquire();
     }
-    return UnpackRecord(words);
+    words[kEndpointWord] = arrays_.rests[index].LoadAcquire();
+    LoadHighAddresses(index, words);
+    return words;
+  }
+  // Loads what the protocol's word says that there is.
+  void LoadHighAddresses(uint32_t index, PackedRecord& words) const {
+    if (IsStoredIpv4(words)) {
+      std::copy(kIpv4HighAddresses.begin(), kIpv4HighAddresses.end(),
+                words.begin() + kHighAddressWord);
+      return;
+    }
+    for (uint32_t i = 0; i < kHighAddressWords; ++i) {
+      words[kHighAddressWord + i] =
+          arrays_.high_addresses[index].words[i].LoadAcquire();
+    }
   }
 
   Arrays arrays_;
@@ -267,7 +307,8 @@ class ConnectionLookup {
     if (is_ipv4) {
       equal = equal && key.source.IsIpv4() && key.destination.IsIpv4();
     } else {
-      equal = equal && ReadHighBytes(entry, reply, key, leaving);
+      equal = equal && ReadHighBytes(arrays_.high_addresses[slot.index], reply,
+                                     key, leaving);
     }
     if (!equal || state.life != EntryLife::kLive || (version & 1) != 0 ||
         entry.version.LoadRelaxed() != version) {
@@ -289,12 +330,12 @@ class ConnectionLookup {
 
   // Compares the first twelve bytes of an entry's addresses with `key`'s, and
   // puts those of the other direction into `leaving`.
-  static bool ReadHighBytes(const Entry& entry, uint32_t reply,
+  static bool ReadHighBytes(const HighAddresses& addresses, uint32_t reply,
                             const FlowKey& key,
                             std::array<uint64_t, 5>& leaving) {
-    std::array<uint64_t, 6> high;
+    std::array<uint64_t, kHighAddressWords> high;
     for (uint32_t i = 0; i < high.size(); ++i) {
-      high[i] = entry.words[kHighAddressWord + i].LoadAcquire();
+      high[i] = addresses.words[i].LoadAcquire();
     }
     const auto* bytes = reinterpret_cast<const uint8_t*>(high.data());
     const uint8_t* own = bytes + reply * 24;
@@ -315,7 +356,8 @@ class ConnectionLookup {
             VisitBucket(places.buckets[1], places.tag, visit));
   }
   template <typename Visit>
-  bool VisitBucket(uint32_t number, uint16_t tag, const Visit& visit) const {
+  [[gnu::always_inline]] bool VisitBucket(uint32_t number, uint16_t tag,
+                                          const Visit& visit) const {
     const Bucket& bucket = arrays_.buckets[number];
     uint32_t lanes = MatchingLanes(bucket, tag);
     for (; lanes != 0; lanes &= lanes - 1) {

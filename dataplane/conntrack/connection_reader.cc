@@ -16,6 +16,10 @@ void VisitConnections(const ConnectionTableLayout& layout,
     info.index = index;
     info.state = view.state;
     info.record = view.record;
+    if ((view.record.flags & kNotAConnection) != 0) {
+      info.created_s =
+          store.windows().Load(index, FlowDirection::kOriginal, false).end;
+    }
     for (FlowDirection direction :
          {FlowDirection::kOriginal, FlowDirection::kReply}) {
       info.counts[static_cast<uint32_t>(direction)] =

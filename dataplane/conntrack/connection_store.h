@@ -9,16 +9,18 @@
 // index of an entry and a direction.  A key has two candidate buckets; an
 // insertion takes the first unless it is more than half full, else the emptier
 // one, so that most keys are found in the first.  Nothing ever moves: with two
-// choices, ten slots and a load of at most 62 % a full pair of buckets comes up
-// in less than 1 of 10^7 insertions, and a lookup that misses needs no second
-// look.
+// choices, ten slots and a load of at most 65 % a full pair of buckets comes up
+// in one of 10^6 insertions when the table is full, and a lookup that misses
+// needs no second look.
 // Writers of a bucket exclude each other by its writer bit and take the bits
 // of all buckets that they need in ascending order; readers do not look at it.
 //
-// Entries.  An entry is 15 words (packed_record.h) behind a sequence number
+// Entries.  An entry is the words of packed_record.h behind a sequence number
 // (`version`), odd while words are written: a reader copies the words and takes
-// the copy only if the number was even and did not change.  `state` has the
-// life of the entry, its connection state and its incarnation:
+// the copy only if the number was even and did not change.  Six of the words
+// lie in the line of the version, one in an array beside, six more, which only
+// IPv6 connections have, in another.  `state` has the life of the entry, its
+// connection state and its incarnation:
 //
 //   free --Fill, Insert--> live --Remove--> dead --Release--> free
 //
@@ -28,7 +30,8 @@
 // by then, that one has a wrong count or window.
 //
 // Whether an entry is live and whether its two slots are there changes only
-// with the writer bits of all its buckets held.
+// with the writer bits of the buckets held that its slots are in; who makes an
+// entry holds those of all four, as he has to know that its keys are in none.
 //
 // A writer that dies leaves writer bits, odd versions, and entries with fewer
 // than two slots; connection_recovery.h repairs those.
@@ -74,20 +77,22 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
   // stopped in the middle of a Refresh() of the entry's earlier life still
   // holds it: take another entry.  REQUIRES: the caller owns `index`.
   bool Fill(uint32_t index, const ConnectionRecord& record,
-            const std::array<TcpWindow, 2>& windows) {
+            const std::array<TcpWindow, 2>& windows, uint32_t now_s) {
     Entry& entry = arrays_.entries[index];
     uint32_t version = 0;
     if (!BeginWrite(entry, version)) return false;
-    StoreWords(entry, PackRecord(record), 0, kRecordWords - 1);
+    const PackedRecord words = PackRecord(record);
+    StoreWords(index, words, 0,
+               IsStoredIpv4(words) ? kEndpointWord : kRecordWords - 1);
     EndWrite(entry, version);
+    for (auto& last_seen_s : entry.last_seen_s) last_seen_s.StoreRelaxed(now_s);
     for (Half* halves : arrays_.halves) {
       halves[index].packets.StoreRelaxed(0);
+      halves[index].packets_high.StoreRelaxed(0);
       halves[index].bytes.StoreRelaxed(0);
-      halves[index].last_seen_s.StoreRelaxed(record.created_s);
+      halves[index].bytes_high.StoreRelaxed(0);
     }
-    if (record.protocol == IpProtocol::kTcp) {
-      this->windows().Reset(index, windows);
-    }
+    this->windows().Reset(index, windows);
     return true;
   }
 
@@ -106,7 +111,10 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
     if (original == reply) return InsertStatus::kReplyTaken;
     const BucketPlaces original_places = Places(hashes[0]);
     const BucketPlaces reply_places = Places(hashes[1]);
-    BucketGuard<Atomics> guard(arrays_.buckets, original_places, reply_places);
+    BucketGuard<Atomics> guard(
+        arrays_.buckets,
+        {original_places.buckets[0], original_places.buckets[1],
+         reply_places.buckets[0], reply_places.buckets[1]});
     if (!guard.held()) return InsertStatus::kBusy;
     if (FindHeld(original_places, original)) return InsertStatus::kExisted;
     if (FindHeld(reply_places, reply)) return InsertStatus::kReplyTaken;
@@ -119,7 +127,9 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
     Entry& entry = arrays_.entries[index];
     EntryState next = EntryState::Unpack(entry.state.LoadRelaxed());
     next = {state, EntryLife::kLive,
-            static_cast<uint16_t>(next.incarnation + 1)};
+            static_cast<uint16_t>(next.incarnation + 1),
+            static_cast<uint8_t>(IsInSecond(original_lane, original_places) |
+                                 IsInSecond(reply_lane, reply_places) << 1)};
     entry.state.StoreRelease(next.Pack());
     // The reply first: the entry counts as made when the original's slot is
     // there, and by then the answer is found too.
@@ -132,34 +142,33 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
   // Unlinks a live entry; it is dead afterwards, to be released by its owner.
   // Returns false if it is not this incarnation any more, or somebody holds it.
   bool Remove(uint32_t index, uint16_t incarnation) {
-    KeyHashes hashes;
-    return HashKeys(index, incarnation, hashes) &&
-           Remove(index, incarnation, hashes);
+    return Remove(index, incarnation, HashKeys(index));
   }
-  // The same with what HashKeys() found.
+  // The same with what HashKeys() found while it was this incarnation.
   bool Remove(uint32_t index, uint16_t incarnation, const KeyHashes& hashes) {
-    const BucketPlaces original_places = Places(hashes[0]);
-    const BucketPlaces reply_places = Places(hashes[1]);
-    BucketGuard<Atomics> guard(arrays_.buckets, original_places, reply_places);
-    if (!guard.held()) return false;
-    // With the bits held the entry stays what it is: live, or somebody else's.
     Entry& entry = arrays_.entries[index];
     uint32_t packed = entry.state.LoadAcquire();
+    EntryState state = EntryState::Unpack(packed);
+    // If it is this incarnation, its slots are in these two.
+    const uint32_t original =
+        state.BucketOf(Places(hashes[0]), FlowDirection::kOriginal);
+    const uint32_t reply =
+        state.BucketOf(Places(hashes[1]), FlowDirection::kReply);
+    BucketGuard<Atomics> guard(arrays_.buckets,
+                               {original, original, reply, reply});
+    if (!guard.held()) return false;
+    // With the bits held the entry stays what it is: live, or somebody else's.
     while (true) {
-      EntryState state = EntryState::Unpack(packed);
+      state = EntryState::Unpack(packed);
       if (state.life != EntryLife::kLive || state.incarnation != incarnation) {
         return false;
       }
       state.life = EntryLife::kDead;
       // Repeats only when a packet changed the connection's state meanwhile.
-      if (entry.state.CompareExchange(packed, state.Pack())) {
-        break;
-      }
+      if (entry.state.CompareExchange(packed, state.Pack())) break;
     }
-    ClearSlot(arrays_.buckets, original_places,
-              Slot{index, FlowDirection::kOriginal});
-    ClearSlot(arrays_.buckets, reply_places,
-              Slot{index, FlowDirection::kReply});
+    ClearSlot(arrays_.buckets[original], Slot{index, FlowDirection::kOriginal});
+    ClearSlot(arrays_.buckets[reply], Slot{index, FlowDirection::kReply});
     return true;
   }
 
@@ -181,7 +190,7 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
     const bool ours = IsCurrent(view);
     if (ours) {
       view.record.judgement = judgement;
-      StoreWords(entry, PackRecord(view.record), kFirstJudgementWord,
+      StoreWords(view.index, PackRecord(view.record), kFirstJudgementWord,
                  kLastJudgementWord);
     }
     EndWrite(entry, version);
@@ -202,15 +211,17 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
   // view.index is kNoConnection if the entry is gone.
   bool ChangeState(ConnectionView& view, ConnectionState next) {
     Entry& entry = arrays_.entries[view.index];
-    uint32_t packed =
-        EntryState{view.state, EntryLife::kLive, view.incarnation}.Pack();
-    const uint32_t wanted =
-        EntryState{next, EntryLife::kLive, view.incarnation}.Pack();
-    if (entry.state.CompareExchange(packed, wanted)) {
-      view.state = next;
-      return true;
+    uint32_t packed = entry.state.LoadAcquire();
+    EntryState state = EntryState::Unpack(packed);
+    if (state.state == view.state && IsSameLife(state, view)) {
+      EntryState changed = state;
+      changed.state = next;
+      if (entry.state.CompareExchange(packed, changed.Pack())) {
+        view.state = next;
+        return true;
+      }
+      state = EntryState::Unpack(packed);
     }
-    const EntryState state = EntryState::Unpack(packed);
     view.state = state.state;
     if (!IsSameLife(state, view)) view.index = kNoConnection;
     return false;
@@ -225,29 +236,20 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
     // is left between this look and the counting a few bytes may go astray,
     // never a verdict.
     if (!IsCurrent(view)) return false;
-    Half& half =
-        arrays_.halves[static_cast<uint32_t>(view.direction)][view.index];
-    half.packets.AddSingleWriter(1);
-    half.bytes.AddSingleWriter(bytes);
-    if (!is_alive || half.last_seen_s.LoadRelaxed() == now_s) return false;
-    half.last_seen_s.StoreRelaxed(now_s);
-    return true;
+    Count(view.index, view.direction, bytes);
+    return is_alive && See(view.index, view.direction, now_s);
   }
   // Counts `bytes` in a packet of `flow`.  Returns false, counting nothing, if
   // the entry is another connection's by now.
-  bool CountFlow(const KnownFlow& flow, uint32_t bytes, uint32_t now_s) {
+  [[gnu::always_inline]] bool CountFlow(const KnownFlow& flow, uint32_t bytes,
+                                        uint32_t now_s) {
     const EntryState state = State(flow.index);
     if (state.life != EntryLife::kLive ||
         state.incarnation != flow.incarnation) {
       return false;
     }
-    Half& half =
-        arrays_.halves[static_cast<uint32_t>(flow.direction)][flow.index];
-    half.packets.AddSingleWriter(1);
-    half.bytes.AddSingleWriter(bytes);
-    if (half.last_seen_s.LoadRelaxed() != now_s) {
-      half.last_seen_s.StoreRelaxed(now_s);
-    }
+    Count(flow.index, flow.direction, bytes);
+    See(flow.index, flow.direction, now_s);
     return true;
   }
 
@@ -255,6 +257,22 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
   using Lookup::arrays_;
   using Lookup::IsSameLife;
   using Lookup::LoadRecord;
+
+  [[gnu::always_inline]] void Count(uint32_t index, FlowDirection direction,
+                                    uint32_t bytes) {
+    Half& half = arrays_.halves[static_cast<uint32_t>(direction)][index];
+    AddToCount(half.packets, half.packets_high, 1);
+    AddToCount(half.bytes, half.bytes_high, bytes);
+  }
+  // Notes that the direction was seen; returns whether for the first time in
+  // this second.
+  bool See(uint32_t index, FlowDirection direction, uint32_t now_s) {
+    auto& last_seen_s =
+        arrays_.entries[index].last_seen_s[static_cast<uint32_t>(direction)];
+    if (last_seen_s.LoadRelaxed() == now_s) return false;
+    last_seen_s.StoreRelaxed(now_s);
+    return true;
+  }
 
   // The same as Find(), with the buckets held: no copy can be torn in its keys.
   bool FindHeld(const BucketPlaces& places, const FlowKey& key) const {
@@ -271,6 +289,10 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
     return false;
   }
 
+  uint32_t IsInSecond(const Lane& lane, const BucketPlaces& places) const {
+    return lane.bucket == &arrays_.buckets[places.buckets[1]] ? 1 : 0;
+  }
+
   static bool BeginWrite(Entry& entry, uint32_t& version) {
     version = entry.version.LoadRelaxed();
     return (version & 1) == 0 &&
@@ -280,11 +302,16 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
     entry.version.StoreRelease(version + 2);
   }
   // Stores the words from `first` to `last`.
-  static void StoreWords(Entry& entry, const PackedRecord& words,
-                         uint32_t first, uint32_t last) {
+  void StoreWords(uint32_t index, const PackedRecord& words, uint32_t first,
+                  uint32_t last) {
     for (uint32_t i = first; i <= last; ++i) {
+      auto& word =
+          i < kEndpointWord ? arrays_.entries[index].words[i]
+          : i == kEndpointWord
+              ? arrays_.rests[index]
+              : arrays_.high_addresses[index].words[i - kHighAddressWord];
       // Release: pairs with the acquire in Read().
-      entry.words[i].StoreRelease(words[i]);
+      word.StoreRelease(words[i]);
     }
   }
 };

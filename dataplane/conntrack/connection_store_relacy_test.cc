@@ -29,7 +29,6 @@ FlowKey Key(uint16_t number) {
 
 Judgement JudgementOf(uint32_t number) {
   return {.generation = number,
-          .source_identity = IdentityId{number},
           .rule = RuleId{number},
           .out_port = {PortId{static_cast<uint16_t>(number)},
                        PortId{static_cast<uint16_t>(number)}}};
@@ -64,13 +63,14 @@ struct SmallStore {
     arrays.bucket_count = 2;
     arrays.entries = entries;
     arrays.halves = {halves[0], halves[1]};
-    arrays.windows = windows;
+    arrays.rests = rests;
+    arrays.high_addresses = high_addresses;
     arrays.capacity = 3;
     store = Store(arrays, CollidingHasher{});
   }
   InsertStatus Insert(uint32_t index, uint16_t number) {
     const ConnectionRecord record = RecordOf(number);
-    if (!store.Fill(index, record, {})) return InsertStatus::kBusy;
+    if (!store.Fill(index, record, {}, 0)) return InsertStatus::kBusy;
     return store.Insert(index, record, ConnectionState::kSynSent);
   }
   bool Find(const FlowKey& key, ConnectionView& view) {
@@ -78,7 +78,7 @@ struct SmallStore {
   }
   bool FindFlow(const FlowKey& key, KnownFlow& flow) {
     const uint64_t hash = store.Hash(key);
-    const uint32_t place = store.PrefetchFlow(hash, false, true);
+    const uint32_t place = store.PrefetchFlow(key, hash);
     store.FindFlow(key, hash, place, flow);
     return flow.found();
   }
@@ -97,7 +97,8 @@ struct SmallStore {
   typename Store::Bucket buckets[2];
   typename Store::Entry entries[3];
   typename Store::Half halves[2][3];
-  typename Store::Windows windows[3];
+  typename Store::Rest rests[3];
+  typename Store::HighAddresses high_addresses[3];
   Store store;
 };
 
@@ -115,7 +116,7 @@ struct FirstPacketRace : rl::test_suite<FirstPacketRace<Atomics>, 3> {
     std::swap(record.original_destination, record.reply_destination);
     std::swap(record.original_source_port, record.reply_source_port);
     std::swap(record.original_destination_port, record.reply_destination_port);
-    RL_ASSERT(small.store.Fill(2, record, {}));
+    RL_ASSERT(small.store.Fill(2, record, {}, 0));
     status[2] = small.store.Insert(2, record, ConnectionState::kSynSent);
   }
   void after() {
@@ -196,7 +197,7 @@ struct SameKeysAgain : rl::test_suite<SameKeysAgain<Atomics>, 2> {
       small.store.Release(0);
       ConnectionRecord record = RecordOf(1);
       record.judgement = JudgementOf(2);
-      RL_ASSERT(small.store.Fill(0, record, {}));
+      RL_ASSERT(small.store.Fill(0, record, {}, 0));
       RL_ASSERT(small.store.Insert(0, record, ConnectionState::kSynSent) ==
                 InsertStatus::kInserted);
       return;

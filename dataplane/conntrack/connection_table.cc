@@ -17,15 +17,22 @@
 namespace vswitch {
 namespace {
 
-// A new entry is looked at soon for the first time, so that one that ended at
-// once does not stay for a full recheck period.
+// A new TCP entry is looked at soon for the first time, so that one that ended
+// at once does not stay for a full recheck period.
 constexpr uint32_t kFirstLookSeconds = 4;
+
+// How long an entry may wait for the next look.  Only TCP's timeouts become
+// shorter with what packets do.
+uint32_t LongestWait(IpProtocol protocol) {
+  return protocol == IpProtocol::kTcp ? ConnectionTable::kRecheckSeconds
+                                      : WorkerLists::kLongestWait;
+}
 
 uint32_t ToSeconds(uint64_t now_ns) {
   return static_cast<uint32_t>(now_ns / 1'000'000'000);
 }
 
-ConnectionRecord RecordOf(const NewConnection& connection, uint32_t now_s) {
+ConnectionRecord RecordOf(const NewConnection& connection) {
   ConnectionRecord record;
   record.original_source = connection.original.source;
   record.original_destination = connection.original.destination;
@@ -39,7 +46,6 @@ ConnectionRecord RecordOf(const NewConnection& connection, uint32_t now_s) {
   record.zone = connection.original.zone;
   record.flags = connection.flags;
   record.service = connection.service;
-  record.created_s = now_s;
   record.judgement = connection.judgement;
   return record;
 }
@@ -61,8 +67,8 @@ uint32_t IdleSeconds(const SharedConnectionStore& store, uint32_t index,
        {FlowDirection::kOriginal, FlowDirection::kReply}) {
     if (!Keeps(flags, direction)) continue;
     // Another worker's clock reading may be later than ours.
-    const auto since = static_cast<int32_t>(
-        now_s - store.Counts(index, direction).last_seen_s);
+    const auto since =
+        static_cast<int32_t>(now_s - store.LastSeen(index, direction));
     idle_s = std::min(idle_s, static_cast<uint32_t>(std::max(since, 0)));
   }
   return idle_s;
@@ -160,10 +166,9 @@ void ConnectionTable::LookupBurst(std::span<const FlowKey* const> keys,
     store.PrefetchBuckets(views[i].hash);
   }
   for (size_t i = 0; i < count; ++i) {
-    const bool is_tcp = keys[i]->protocol == IpProtocol::kTcp;
     for (uint32_t bucket : {0u, 1u}) {
-      const uint32_t slot =
-          store.PrefetchEntry(views[i].hash, bucket, is_tcp, /*whole=*/true);
+      const uint32_t slot = store.PrefetchEntry(*keys[i], views[i].hash, bucket,
+                                                /*with_rest=*/true);
       if (slot != kEmptySlot) break;
     }
   }
@@ -178,6 +183,14 @@ ConnectionView ConnectionTable::Lookup(const FlowKey& key) const {
   ConnectionView view;
   layout_->store.Find(key, Hash(key), view);
   return view;
+}
+
+// Returns the seconds after which a new connection is looked at.
+uint32_t ConnectionTable::FirstLook(WorkerId worker, IpProtocol protocol,
+                                    ConnectionState state) const {
+  if (protocol == IpProtocol::kTcp) return kFirstLookSeconds;
+  return std::min(TimeoutSeconds(protocol, state, timeouts_of_[ToInt(worker)]),
+                  WorkerLists::kLongestWait);
 }
 
 void ConnectionTable::RaiseUsedLimit(uint32_t index) {
@@ -197,20 +210,25 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
   if (index == kNoConnection) return result;
   // The next insertion comes soon.
   if (const uint32_t next = lists_->NextFree(worker); next != kNoConnection) {
-    store.PrefetchAll(next);
+    store.PrefetchToFill(next);
   }
-  const ConnectionRecord record = RecordOf(connection, now_s);
-  // The answers' buckets are far away as a rule; filling the entry takes as
-  // long as their way here.
+  const ConnectionRecord record = RecordOf(connection);
+  // The buckets may be far away still; filling the entry takes as long as their
+  // way here.
   const auto hashes = store.HashKeys(record);
   for (uint64_t hash : hashes) store.PrefetchBucketsForWrite(hash);
   RaiseUsedLimit(index);
-  result.status = store.Fill(index, record, connection.windows)
+  std::array<TcpWindow, 2> windows = connection.windows;
+  // What has no window keeps the time that it was made at there.
+  if ((record.flags & kNotAConnection) != 0) windows[0].end = now_s;
+  result.status = store.Fill(index, record, windows, now_s)
                       ? store.Insert(index, record, connection.state, hashes)
                       : InsertStatus::kBusy;
   ConnectionView& view = result.view;
   if (result.status == InsertStatus::kInserted) {
-    lists_->Arm(worker, index, now_s + kFirstLookSeconds, now_s);
+    lists_->Arm(worker, index,
+                now_s + FirstLook(worker, record.protocol, connection.state),
+                now_s);
     // The index is ours, so the incarnation cannot be another's already.
     const uint16_t incarnation = store.State(index).incarnation;
     view = {.index = index,
@@ -274,6 +292,11 @@ ExpireResult ConnectionTable::Expire(WorkerId worker, uint64_t now_ns,
                                      uint32_t budget) {
   const uint32_t now_s = ToSeconds(now_ns);
   ExpireResult result;
+  ConnectionTimeouts& last_timeouts = timeouts_of_[ToInt(worker)];
+  if (!(last_timeouts == timeouts)) {
+    last_timeouts = timeouts;
+    lists_->RequestSweep();
+  }
   std::array<uint32_t, kExpireBatch> due;
   while (result.visited < budget) {
     // In three passes, so that the waits for memory overlap.
@@ -281,7 +304,7 @@ ExpireResult ConnectionTable::Expire(WorkerId worker, uint64_t now_ns,
     while (count < due.size() && result.visited < budget) {
       const uint32_t index = lists_->PopDue(worker, now_s);
       if (index == kNoConnection) break;
-      layout_->store.PrefetchAll(index);
+      layout_->store.PrefetchToLookAt(index);
       due[count++] = index;
       ++result.visited;
     }
@@ -320,18 +343,15 @@ bool ConnectionTable::LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
         std::min(timeout_s, OpenEndsTimeout(store, index, idle_s, timeouts));
   }
   if (idle_s < timeout_s || kPlantedBug == PlantedBug::kEntryLeaks) {
-    const uint32_t wait_s = std::min(timeout_s - idle_s, kRecheckSeconds);
+    const uint32_t wait_s = std::min(timeout_s - idle_s, LongestWait(protocol));
     lists_->Arm(worker, index, now_s + wait_s, now_s);
     return false;
   }
   ended.index = index;
   ended.state = state.state;
   ended.incarnation = state.incarnation;
-  if (!store.HashKeys(index, state.incarnation, ended.hashes)) {
-    lists_->Arm(worker, index, now_s + 1, now_s);
-    return false;
-  }
-  for (uint64_t hash : ended.hashes) store.PrefetchBucketsForWrite(hash);
+  ended.hashes = store.HashKeys(index);
+  store.PrefetchToRemove(state, ended.hashes);
   return true;
 }
 

@@ -140,8 +140,9 @@ class ConnectionTable {
   bool Erase(const ConnectionView& view);
 
   // Forgets idle connections of `worker` whose time has come, visiting at most
-  // `budget` entries.  An entry whose timeout became shorter while it waited
-  // (TCP closed) is found at most kRecheckSeconds late.
+  // `budget` entries.  A TCP entry whose timeout became shorter while it waited
+  // is found at most kRecheckSeconds late.  When `timeouts` change all entries
+  // are looked at.
   ExpireResult Expire(WorkerId worker, uint64_t now_ns,
                       const ConnectionTimeouts& timeouts, uint32_t budget);
   static constexpr uint32_t kRecheckSeconds = 32;
@@ -172,6 +173,8 @@ class ConnectionTable {
   };
 
   ConnectionTable();
+  uint32_t FirstLook(WorkerId worker, IpProtocol protocol,
+                     ConnectionState state) const;
   void RaiseUsedLimit(uint32_t index);
   bool LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
               const ConnectionTimeouts& timeouts, Ended& ended);
@@ -180,6 +183,8 @@ class ConnectionTable {
 
   std::unique_ptr<ConnectionTableLayout> layout_;  // where things lie
   std::unique_ptr<WorkerLists> lists_;
+  // What each worker's last Expire() was given.
+  std::array<ConnectionTimeouts, kMaxWorkers> timeouts_of_{};
   RecoveryReport recovery_;
 };
 

@@ -42,10 +42,8 @@ NewConnection FlowOf(uint32_t number) {
 // A judgement whose parts all say the same number.
 Judgement JudgementOf(uint32_t number) {
   return {.generation = number,
-          .source_identity = IdentityId{number},
-          .destination_identity = IdentityId{number},
-          .source_endpoint = EndpointId{number},
-          .destination_endpoint = EndpointId{number},
+          .source_endpoint = EndpointId{number & 0xfff},
+          .destination_endpoint = EndpointId{number & 0xfff},
           .rule = RuleId{number},
           .out_port = {PortId{static_cast<uint16_t>(number)},
                        PortId{static_cast<uint16_t>(number)}}};

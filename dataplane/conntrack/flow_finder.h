@@ -34,8 +34,7 @@ class FlowFinder {
     return hash;
   }
   uint32_t Prefetch(const FlowKey& key, uint64_t hash) const {
-    return store_.PrefetchFlow(hash, key.protocol == IpProtocol::kTcp,
-                               /*whole=*/!key.source.IsIpv4());
+    return store_.PrefetchFlow(key, hash);
   }
   // flow.found() is false also where ConnectionTable::Lookup() must tell.
   void Find(const FlowKey& key, uint64_t hash, uint32_t place,

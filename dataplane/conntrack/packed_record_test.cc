@@ -2,6 +2,7 @@
 
 #include "dataplane/conntrack/packed_record.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -22,6 +23,10 @@ class PackedRecordTest : public testing::TestWithParam<IpFamily> {
     return IpAddress::FromIpv4(address.bytes.data());
   }
 
+  EndpointId RandomEndpoint() {
+    return Random() % 8 == 0 ? kNoEndpoint : EndpointId{Random() % 0xffff};
+  }
+
   ConnectionRecord RandomRecord() {
     ConnectionRecord record;
     for (IpAddress* address :
@@ -38,13 +43,10 @@ class PackedRecordTest : public testing::TestWithParam<IpFamily> {
     record.flags = static_cast<uint8_t>(Random() & 0x1f);
     record.zone = static_cast<uint16_t>(Random());
     record.service = Random();
-    record.created_s = Random();
     Judgement& judgement = record.judgement;
     judgement.generation = Random();
-    judgement.source_identity = IdentityId{Random()};
-    judgement.destination_identity = IdentityId{Random()};
-    judgement.source_endpoint = EndpointId{Random()};
-    judgement.destination_endpoint = EndpointId{Random()};
+    judgement.source_endpoint = RandomEndpoint();
+    judgement.destination_endpoint = RandomEndpoint();
     judgement.rule = RuleId{Random()};
     judgement.out_port = {PortId{static_cast<uint16_t>(Random())},
                           PortId{static_cast<uint16_t>(Random())}};
@@ -62,14 +64,34 @@ TEST_P(PackedRecordTest, NothingIsLost) {
   for (int i = 0; i < 1000; ++i) {
     const ConnectionRecord record = RandomRecord();
     const ConnectionRecord again = UnpackRecord(PackRecord(record));
-    EXPECT_EQ(std::memcmp(&again, &record, sizeof(record)), 0);
+    // All of it but the padding behind.
+    constexpr size_t kBytes =
+        offsetof(ConnectionRecord, judgement) + sizeof(Judgement);
+    EXPECT_EQ(std::memcmp(&again, &record, kBytes), 0);
   }
 }
 
 TEST_P(PackedRecordTest, TheFlagSaysWhichFamilyItIs) {
   const PackedRecord words = PackRecord(RandomRecord());
-  EXPECT_EQ((words[kProtocolWord] >> 8 & kStoredIpv4) != 0,
-            GetParam() == IpFamily::kIpv4);
+  EXPECT_EQ(IsStoredIpv4(words), GetParam() == IpFamily::kIpv4);
+}
+
+// An entry of which one address is of the other family is kept as IPv6.
+TEST_P(PackedRecordTest, MixedFamiliesAreKept) {
+  for (int i = 0; i < 4; ++i) {
+    ConnectionRecord record = RandomRecord();
+    IpAddress* addresses[] = {&record.original_source,
+                              &record.original_destination,
+                              &record.reply_source, &record.reply_destination};
+    *addresses[i] = IpAddress{};
+    const PackedRecord words = PackRecord(record);
+    EXPECT_FALSE(IsStoredIpv4(words));
+    const ConnectionRecord again = UnpackRecord(words);
+    for (FlowDirection direction :
+         {FlowDirection::kOriginal, FlowDirection::kReply}) {
+      EXPECT_EQ(again.Key(direction), record.Key(direction));
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, PackedRecordTest,

@@ -16,6 +16,9 @@ constexpr uint8_t kAck = 0x10;
 // How far an acknowledgement may lie behind, whatever the window (Linux).
 constexpr uint32_t kLeastAckWindow = 66000;
 
+// What a SYN's window is at most, which is not scaled (RFC 7323 section 2.2).
+constexpr uint32_t kLargestSynWindow = 0xffff;
+
 constexpr uint32_t kIgnored = kTcpIgnoredSyn | kTcpIgnoredAck;
 
 enum class Fit : uint8_t {
@@ -199,7 +202,6 @@ void NoteIgnored(const TcpSegment& segment, TcpFlagClass flag_class,
   if (flag_class == TcpFlagClass::kSyn) {
     own.notes |= kTcpIgnoredSyn;
     own.last_end = segment.end;
-    own.last_window = segment.window;
     own.last_notes = static_cast<uint8_t>(OptionNotes(segment));
   } else if (flag_class == TcpFlagClass::kAck &&
              state == ConnectionState::kSynSent) {
@@ -271,7 +273,7 @@ bool TakeUpNewConnection(const TcpSegment& segment, TcpWindow& own,
     return false;
   }
   peer = {.end = peer.last_end,
-          .max_window = std::max<uint32_t>(peer.last_window, 1),
+          .max_window = kLargestSynWindow,
           .notes = peer.last_notes};
   own = TcpWindow{};
   return true;

@@ -78,10 +78,9 @@ struct TcpWindow {
   uint32_t notes = 0;       // of TcpNote, and the scale
   // --- read by the other direction at SYN and RST only ---
   uint32_t highest_ack = 0;
-  uint32_t last_end = 0;     // of the last segment with an ACK; or as ignored
-  uint16_t last_window = 0;  // of an ignored SYN
-  uint8_t last_notes = 0;    // of an ignored SYN: scale, kTcpScaled, kTcpSack
-  uint8_t repetitions = 0;   // of the last data, up to kMaxRepetitions
+  uint32_t last_end = 0;    // of the last segment with an ACK; or as ignored
+  uint8_t last_notes = 0;   // of an ignored SYN: scale, kTcpScaled, kTcpSack
+  uint8_t repetitions = 0;  // of the last data, up to kMaxRepetitions
 
   friend bool operator==(const TcpWindow&, const TcpWindow&) = default;
 };

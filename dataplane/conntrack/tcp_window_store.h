@@ -20,6 +20,7 @@
 #include <cstdint>
 
 #include "dataplane/conntrack/connection_entry.h"
+#include "dataplane/conntrack/packed_window.h"
 #include "dataplane/conntrack/tcp_window.h"
 
 namespace vswitch {
@@ -28,76 +29,76 @@ template <typename Atomics>
 class TcpWindowStore {
  public:
   using Half = ConnectionHalf<Atomics>;
-  using Windows = ConnectionWindows<Atomics>;
 
-  TcpWindowStore(const std::array<Half*, 2>& halves, Windows* windows)
-      : halves_(halves), windows_(windows) {}
+  explicit TcpWindowStore(const std::array<Half*, 2>& halves)
+      : halves_(halves) {}
 
   // Returns a direction's TCP window; without `all`, only what the packets of
   // the other direction mostly ask for.
-  TcpWindow Load(uint32_t index, FlowDirection direction, bool all) const {
-    const auto side = static_cast<uint32_t>(direction);
-    const auto& from = windows_[index].of[side];
+  [[gnu::always_inline]] TcpWindow Load(uint32_t index, FlowDirection direction,
+                                        bool all) const {
+    const Half& half = HalfOf(index, direction);
     TcpWindow window;
-    window.notes = from.notes.LoadAcquire();
-    window.end = from.end.LoadAcquire();
-    window.granted = from.granted.LoadAcquire();
-    window.max_window = from.max_window.LoadAcquire();
+    UnpackWindow(half.window.LoadAcquire(), window);
+    window.end = half.end.LoadAcquire();
+    window.granted = half.granted.LoadAcquire();
     if (!all) return window;
-    const Half& half = halves_[side][index];
     window.highest_ack = half.highest_ack.LoadRelaxed();
     window.last_end = half.last_end.LoadRelaxed();
-    const uint32_t last = half.last.LoadRelaxed();
-    window.last_window = static_cast<uint16_t>(last);
-    window.last_notes = static_cast<uint8_t>(last >> 16);
-    window.repetitions = static_cast<uint8_t>(last >> 24);
+    window.last_notes = UnpackIgnored(half.ignored.LoadRelaxed());
     return window;
   }
   // Stores what changed from `before`, which was loaded, to `after`.
-  void Store(uint32_t index, FlowDirection direction, const TcpWindow& before,
-             const TcpWindow& after) {
-    const auto side = static_cast<uint32_t>(direction);
-    auto& to = windows_[index].of[side];
-    if (after.end != before.end) to.end.StoreRelease(after.end);
-    if (after.granted != before.granted) to.granted.StoreRelease(after.granted);
-    if (after.max_window != before.max_window) {
-      to.max_window.StoreRelease(after.max_window);
+  [[gnu::always_inline]] void Store(uint32_t index, FlowDirection direction,
+                                    const TcpWindow& before,
+                                    const TcpWindow& after) {
+    Half& half = HalfOf(index, direction);
+    if (after.end != before.end) half.end.StoreRelease(after.end);
+    if (after.granted != before.granted) {
+      half.granted.StoreRelease(after.granted);
     }
-    Half& half = halves_[side][index];
     if (after.highest_ack != before.highest_ack) {
       half.highest_ack.StoreRelaxed(after.highest_ack);
     }
     if (after.last_end != before.last_end) {
       half.last_end.StoreRelaxed(after.last_end);
     }
-    const uint32_t last = PackLast(after);
-    if (last != PackLast(before)) half.last.StoreRelaxed(last);
+    if (after.last_notes != before.last_notes) {
+      half.ignored.StoreRelaxed(PackIgnored(after.last_notes));
+    }
+    if (after.notes == before.notes && after.max_window == before.max_window &&
+        after.repetitions == before.repetitions) {
+      return;
+    }
     // The notes last: kTcpAcknowledged says that the numbers hold.
-    if (after.notes == before.notes) return;
-    const uint32_t gone = before.notes & ~after.notes;
-    if (gone != 0) to.notes.FetchAnd(~gone);
-    const uint32_t come = after.notes & ~before.notes;
-    if (come != 0) to.notes.FetchOr(come);
+    const uint32_t packed = PackWindow(after);
+    const uint32_t bits = ChangedBits(PackWindow(before), packed);
+    uint32_t current = half.window.LoadRelaxed();
+    while (!half.window.CompareExchange(current,
+                                        (current & ~bits) | (packed & bits))) {
+      // Repeats only if the other direction stored at the same time.
+    }
   }
   // Stores both windows, whatever they were.
   void Reset(uint32_t index, const std::array<TcpWindow, 2>& windows) {
     for (uint32_t side = 0; side < 2; ++side) {
       const TcpWindow& window = windows[side];
-      auto& to = windows_[index].of[side];
-      to.end.StoreRelaxed(window.end);
-      to.granted.StoreRelaxed(window.granted);
-      to.max_window.StoreRelaxed(window.max_window);
-      to.notes.StoreRelaxed(window.notes);
       Half& half = halves_[side][index];
+      half.end.StoreRelaxed(window.end);
+      half.granted.StoreRelaxed(window.granted);
       half.highest_ack.StoreRelaxed(window.highest_ack);
       half.last_end.StoreRelaxed(window.last_end);
-      half.last.StoreRelaxed(PackLast(window));
+      half.ignored.StoreRelaxed(PackIgnored(window.last_notes));
+      half.window.StoreRelaxed(PackWindow(window));
     }
   }
 
  private:
+  Half& HalfOf(uint32_t index, FlowDirection direction) const {
+    return halves_[static_cast<uint32_t>(direction)][index];
+  }
+
   std::array<Half*, 2> halves_;
-  Windows* windows_;
 };
 
 }  // namespace vswitch

@@ -9,7 +9,7 @@
 // an entry rests before it is used again; a worker with too many free entries
 // gives a block of them to the others.
 //
-// The wheel has 64 slots of one second.  It never says "expired", only "look":
+// The wheel has 256 slots of one second.  It never says "expired", only "look":
 // the caller looks at the entry and arms it again or frees it, so that a packet
 // need not move its connection in the wheel.
 //
@@ -52,7 +52,9 @@ class WorkerLists {
     return lists_[ToInt(worker)].free_head;
   }
 
-  // Asks for a look at `index` at `due_s`, at most a minute from now.
+  static constexpr uint32_t kLongestWait = 254;  // seconds
+
+  // Asks for a look at `index` at `due_s`, at most kLongestWait from now.
   void Arm(WorkerId worker, uint32_t index, uint32_t due_s, uint32_t now_s);
   // As Arm(), of an entry found in the memory: it is looked at first of all.
   void ArmFound(WorkerId worker, uint32_t index);
@@ -66,7 +68,7 @@ class WorkerLists {
   void RequestSweep() { sweep_number_.FetchAdd(1); }
 
  private:
-  static constexpr uint32_t kWheelSlots = 64;
+  static constexpr uint32_t kWheelSlots = kLongestWait + 2;
   static constexpr uint32_t kMaxBlock = 128;
 
   struct Block {

@@ -106,6 +106,9 @@ struct ConnectionTimeouts {
   uint32_t udp_s;
   uint32_t icmp_s;
   uint32_t other_s;
+
+  friend bool operator==(const ConnectionTimeouts&,
+                         const ConnectionTimeouts&) = default;
 };
 
 inline constexpr uint32_t kMaxNodeAddresses = 8;

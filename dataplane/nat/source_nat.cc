@@ -51,7 +51,12 @@ Be16 NatPort(const NatSettings& nat, uint64_t hash, uint32_t attempt) {
 
 FlowKey MappingKey(const FlowKey& flow) {
   FlowKey key = flow;
+  // Of the source's family, so that the entry is of one family, too.
   key.destination = IpAddress{};
+  if (key.source.IsIpv4()) {
+    constexpr uint8_t kUnspecified[4] = {};
+    key.destination = IpAddress::FromIpv4(kUnspecified);
+  }
   key.destination_port = Be16{0};
   return key;
 }

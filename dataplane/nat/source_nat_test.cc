@@ -79,7 +79,8 @@ TEST_P(SourceNatTest, MappingAndContactLeaveTheRemoteEndOut) {
   const FlowKey mapping = MappingKey(flow);
   EXPECT_EQ(mapping.source, flow.source);
   EXPECT_EQ(mapping.source_port, flow.source_port);
-  EXPECT_EQ(mapping.destination, IpAddress{});
+  EXPECT_TRUE(mapping.destination.IsUnspecified());
+  EXPECT_EQ(mapping.destination.family(), flow.source.family());
   EXPECT_EQ(mapping.destination_port, Be16{0});
   const FlowKey contact = ContactKey(flow);
   EXPECT_EQ(contact.destination, flow.destination);

@@ -60,8 +60,6 @@ void CountPolicy(PipelineContext& context, const JudgeResult& result) {
 Judgement ToJudgement(const Burst& burst, const JudgeResult& result) {
   Judgement judgement;
   judgement.generation = static_cast<uint32_t>(burst.state->generation());
-  judgement.source_identity = result.source.identity;
-  judgement.destination_identity = result.destination.identity;
   judgement.source_endpoint = result.source.endpoint;
   judgement.destination_endpoint = result.destination.endpoint;
   judgement.rule = result.rule;
@@ -74,6 +72,16 @@ Judgement ToJudgement(const Burst& burst, const JudgeResult& result) {
     judgement.deny_response = result.Denial().deny_response;
   }
   return judgement;
+}
+
+// Notes for the packet's records who its ends are.
+void NoteIdentities(const JudgeResult& result, FlowDirection direction,
+                    PacketMeta& meta) {
+  const bool is_reply = direction == FlowDirection::kReply;
+  meta.source_identity =
+      (is_reply ? result.destination : result.source).identity;
+  meta.destination_identity =
+      (is_reply ? result.source : result.destination).identity;
 }
 
 // Whether one of the connection's addresses has gone to somebody else since it
@@ -177,6 +185,7 @@ class FirstPacket {
     }
     const Judgement judgement = ToJudgement(burst_, result);
     TakeJudgement(judgement, FlowDirection::kOriginal, meta);
+    NoteIdentities(result, FlowDirection::kOriginal, meta);
     const bool is_denied = IsPolicyDenial(result.drop);
     if (result.drop != DropReason::kNone && !is_denied) return result.drop;
     // The answer to a question that nobody asked; policy has rules about
@@ -298,6 +307,7 @@ class FirstPacket {
     }
     const JudgeResult result = Ask(query);
     Judgement judgement = ToJudgement(burst_, result);
+    NoteIdentities(result, view.direction, burst_.metas[slot]);
     if (result.drop == DropReason::kNone || IsPolicyDenial(result.drop)) {
       if (HasOtherEnd(view.record.judgement, judgement)) return BeginAnew(slot);
       Store(slot, result, judgement);

@@ -17,8 +17,10 @@ bool IsAddressOfPort(const PortRecord& port, const IpAddress& address) {
 }
 
 HostBinding HostLookup::BindingOf(const IpAddress& address) const {
-  return identities_.Lookup(address, state_.generation())
-      .value_or(HostBinding{kIdentityUnknown, kNoEndpoint});
+  const std::optional<HostBinding> binding =
+      identities_.Lookup(address, state_.generation());
+  if (!binding.has_value()) return {kIdentityUnknown, kNoEndpoint};
+  return *binding;
 }
 
 }  // namespace vswitch

@@ -68,12 +68,9 @@ void TakeJudgement(const Judgement& judgement, FlowDirection direction,
   meta.out_port = judgement.out_port[static_cast<uint8_t>(direction)];
   meta.direction = static_cast<uint8_t>(direction);
   meta.rule = judgement.rule;
-  meta.source_identity = judgement.source_identity;
   meta.source_endpoint = judgement.source_endpoint;
-  meta.destination_identity = judgement.destination_identity;
   meta.destination_endpoint = judgement.destination_endpoint;
   if (direction == FlowDirection::kReply) {
-    std::swap(meta.source_identity, meta.destination_identity);
     std::swap(meta.source_endpoint, meta.destination_endpoint);
   }
 }

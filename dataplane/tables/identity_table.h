@@ -112,8 +112,8 @@ class BasicIdentityTable {
       : memory_(memory), secret_(secret) {}
 
   // Returns the binding of `address` as of `generation`, or nothing.
-  std::optional<HostBinding> Lookup(const IpAddress& address,
-                                    Generation generation) const {
+  [[gnu::always_inline]] std::optional<HostBinding> Lookup(
+      const IpAddress& address, Generation generation) const {
     if (memory_.group_count == 0) return std::nullopt;
     const Place place = PlaceOf(address);
     for (uint32_t group : place.groups) {

@@ -49,9 +49,6 @@ class ConnectionsTest : public ApiTest,
     connection.service = 0;
     connection.judgement.generation =
         static_cast<uint32_t>(tables().CurrentGeneration());
-    connection.judgement.source_identity = BindingOf(GetParam().db).identity;
-    connection.judgement.destination_identity =
-        BindingOf(GetParam().web).identity;
     InsertResult made =
         connections().Insert(WorkerId{0}, connection, MonotonicNs());
     ASSERT_EQ(made.status, InsertStatus::kInserted);
@@ -76,7 +73,6 @@ class ConnectionsTest : public ApiTest,
       noted.reply = left.Reversed();
       noted.state = ConnectionState::kReplied;
       noted.flags = flag | kKeptByOriginal;
-      noted.judgement.source_identity = BindingOf(GetParam().db).identity;
       ASSERT_EQ(connections().Insert(WorkerId{0}, noted, MonotonicNs()).status,
                 InsertStatus::kInserted);
     };
