@@ -244,7 +244,7 @@ class FirstPacket {
         connections_.Touch(inserted.view, burst_.metas[slot].packet_bytes,
                            burst_.now_ns);
         if (result.affinity_s != 0) {
-          opener_.KeepAffinity(connection, result.affinity_s);
+          opener_.NoteAffinity(connection, result.affinity_s);
         }
         if (result.shadow_denial.has_value()) {
           context_.RecordShadowDenial(burst_, slot, result);
