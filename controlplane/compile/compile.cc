@@ -267,16 +267,17 @@ class Compilation {
     const auto* settings =
         desired_.Find<SwitchSettings>("", std::string(kSettingsName));
     ServiceStage stage;
+    stage.maglev_seed = settings == nullptr ? 0 : settings->maglev_seed;
     ASSIGN_OR_RETURN(
         stage.services,
-        CompileServices(desired_, options_.node_name,
-                        settings == nullptr ? 0 : settings->maglev_seed,
-                        next_.owners, [this](const IpAddress& address) {
-                          const HostBinding* found =
-                              state_.bindings.Find(address);
-                          return found == nullptr ? kNoEndpoint
-                                                  : found->endpoint;
-                        }));
+        CompileServices(
+            desired_, options_.node_name, stage.maglev_seed, next_.owners,
+            [this](const IpAddress& address) {
+              const HostBinding* found = state_.bindings.Find(address);
+              return found == nullptr ? kNoEndpoint : found->endpoint;
+            },
+            old_.services->services.tables));
+    RETURN_IF_ERROR(UpdateEarlierServices(stage));
     stage.blob = SharedBytes(std::move(stage.services.blob));
     stage.names =
         std::make_shared<const absl::flat_hash_map<uint32_t, std::string>>(
@@ -284,6 +285,21 @@ class Compilation {
     stage.health_checks = std::make_shared<const std::vector<HealthCheck>>(
         std::move(stage.services.health_checks));
     next_.services = std::make_shared<const ServiceStage>(std::move(stage));
+    return absl::OkStatus();
+  }
+
+  absl::Status UpdateEarlierServices(ServiceStage& stage) {
+    const ServiceStage& old = *old_.services;
+    // By another seed the flows had other backends.
+    if (previous_ == nullptr || old.maglev_seed != stage.maglev_seed) {
+      return absl::OkStatus();
+    }
+    stage.earlier = old.earlier.After(
+        old.services.offers, stage.services.offers, options_.monotonic_s);
+    ASSIGN_OR_RETURN(std::string blob,
+                     stage.earlier.Build(stage.maglev_seed, old.services.tables,
+                                         stage.services.tables));
+    stage.earlier_blob = SharedBytes(std::move(blob));
     return absl::OkStatus();
   }
 
@@ -331,6 +347,7 @@ class Compilation {
     Blob(BlobKind::kRoutes) = next_.ports->routes;
     state_.policy_sets = next_.endpoints->policy_sets;
     Blob(BlobKind::kServices) = next_.services->blob;
+    Blob(BlobKind::kEarlierServices) = next_.services->earlier_blob;
     state_.health_checks = next_.services->health_checks;
     state_.warnings = next_.policies.warnings();
     state_.catalog = std::make_shared<const RuleCatalog>(

@@ -54,6 +54,8 @@ struct CompileOptions {
   // More changed addresses than this are reported as "all".
   uint32_t max_changed_addresses = 8192;
   int64_t now_s = 0;  // Unix time, for identities' quarantine
+  // Of the machine's monotonic clock, for backends that services had before.
+  uint32_t monotonic_s = 0;
 };
 
 struct CompileCache;  // compile_cache.h

@@ -16,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "controlplane/compile/address_owners.h"
+#include "controlplane/compile/earlier_services.h"
 #include "controlplane/compile/endpoint_compiler.h"
 #include "controlplane/compile/health_check.h"
 #include "controlplane/compile/pod_index.h"
@@ -48,6 +49,9 @@ struct PortStage {
 struct ServiceStage {
   CompiledServices services;
   SharedBytes blob;
+  uint64_t maglev_seed = 0;
+  EarlierServices earlier;
+  SharedBytes earlier_blob;
   std::shared_ptr<const absl::flat_hash_map<uint32_t, std::string>> names;
   std::shared_ptr<const std::vector<HealthCheck>> health_checks =
       std::make_shared<const std::vector<HealthCheck>>();

@@ -254,8 +254,8 @@ TEST_F(HealthCheckTest, RefusesAPortThatIsNoneOrTaken) {
   other.ports[0].node_port = 31000;
   AddService(other, "zeb");
   EXPECT_EQ(Error(),
-            "Service demo/zeb:80: TCP 31000 of fd01::1 is taken by the health "
-            "check of demo/web");
+            "Service demo/zeb spec.ports[0].nodePort: TCP 31000 of fd01::1 is "
+            "taken by the health check of demo/web");
 }
 
 }  // namespace

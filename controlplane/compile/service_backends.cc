@@ -83,6 +83,10 @@ BackendSets ServiceBackends::Of(const Metadata& metadata,
     sets.local = choose(
         [](const Candidate& each) { return each.Lingers() && each.is_local; });
   }
+  for (const Candidate& each : all) {
+    sets.listed.emplace_back(each.backend.address, each.backend.port);
+  }
+  std::sort(sets.listed.begin(), sets.listed.end());
   return sets;
 }
 

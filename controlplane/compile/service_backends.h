@@ -35,6 +35,8 @@ namespace vswitch {
 struct BackendSets {
   std::vector<BackendSpec> cluster;
   std::vector<BackendSpec> local;
+  // Addresses and ports of all endpoints, in whatever condition; sorted.
+  std::vector<std::pair<IpAddress, uint16_t>> listed;
 
   const std::vector<BackendSpec>& Of(TrafficPolicy policy) const {
     return policy == TrafficPolicy::kLocal ? local : cluster;

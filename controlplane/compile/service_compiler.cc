@@ -3,12 +3,14 @@
 #include "controlplane/compile/service_compiler.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "controlplane/compile/host_ports.h"
 #include "controlplane/compile/service_backends.h"
 #include "controlplane/compile/stable_hash.h"
@@ -104,8 +106,8 @@ class ServiceCompiler {
     if (metadata.labels.contains(std::string(kProxyNameLabel))) {
       return absl::OkStatus();
     }
-    for (const ServicePort& port : service.ports) {
-      RETURN_IF_ERROR(AddPort({metadata, service, port}));
+    for (size_t i = 0; i < service.ports.size(); ++i) {
+      RETURN_IF_ERROR(AddPort({metadata, service, service.ports[i], i}));
     }
     return AddHealthCheck(metadata, service);
   }
@@ -127,13 +129,14 @@ class ServiceCompiler {
                 absl::StrCat(each.field, ": ", ToString(each.spec.protocol))));
       if (each.spec.backends.empty()) continue;
       each.spec.service = Number(absl::StrCat(name, ":", each.spec.port));
-      RETURN_IF_ERROR(Build(each.field, std::move(each.spec)));
+      // A host port follows its pod: no connection outlives the change.
+      RETURN_IF_ERROR(Build(each.field, std::move(each.spec), {}));
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<CompiledServices> Finish() {
-    ASSIGN_OR_RETURN(result_.blob, builder_.Build());
+  absl::StatusOr<CompiledServices> Finish(const MaglevTables& known) {
+    ASSIGN_OR_RETURN(result_.blob, builder_.Build(known, result_.tables));
     return std::move(result_);
   }
 
@@ -143,7 +146,12 @@ class ServiceCompiler {
     const Metadata& metadata;
     const Service& service;
     const ServicePort& port;
+    size_t index;  // of the port
 
+    std::string FieldName(absl::string_view field) const {
+      return absl::StrCat("Service ", QualifiedName(metadata), " spec.ports[",
+                          index, "].", field);
+    }
     std::string Name() const {
       std::string name = absl::StrCat(QualifiedName(metadata), ":", port.port);
       if (port.protocol != IpProtocol::kTcp) {
@@ -153,15 +161,23 @@ class ServiceCompiler {
     }
   };
 
-  BackendSets BackendsOf(const Offer& offer, IpFamily family) const {
-    return backends_.Of(offer.metadata, offer.service, offer.port, family);
+  // Of the offer that AddPort() is at: all its addresses have the same.
+  const BackendSets& BackendsOf(const Offer& offer, IpFamily family) {
+    std::optional<BackendSets>& sets =
+        family == IpFamily::kIpv4 ? ipv4_sets_ : ipv6_sets_;
+    if (!sets.has_value()) {
+      sets = backends_.Of(offer.metadata, offer.service, offer.port, family);
+    }
+    return *sets;
   }
 
   absl::Status AddPort(const Offer& offer) {
     const Service& service = offer.service;
     const uint32_t number = Number(offer.Name());
+    ipv4_sets_.reset();
+    ipv6_sets_.reset();
     for (const IpAddress& address : service.cluster_ips) {
-      const BackendSets sets = BackendsOf(offer, address.family());
+      const BackendSets& sets = BackendsOf(offer, address.family());
       ServiceSpec spec{.address = address,
                        .port = offer.port.port,
                        .flags = kServiceFromInside};
@@ -187,9 +203,10 @@ class ServiceCompiler {
     for (const IpAddress& address : node_addresses_) {
       if (offer.port.node_port == 0) break;
       if (!HasFamily(service, address.family())) continue;
-      RETURN_IF_ERROR(Insert(
-          offer, number,
-          OutsideSpec(offer, address, offer.port.node_port, kEverybody)));
+      RETURN_IF_ERROR(
+          Insert(offer, number,
+                 OutsideSpec(offer, address, offer.port.node_port, kEverybody),
+                 "nodePort"));
     }
     return absl::OkStatus();
   }
@@ -197,13 +214,13 @@ class ServiceCompiler {
   // An address where clients from outside are served too: by the backends of
   // externalTrafficPolicy, while those from inside have all.
   ServiceSpec OutsideSpec(const Offer& offer, const IpAddress& address,
-                          uint16_t port, uint8_t flags) const {
+                          uint16_t port, uint8_t flags) {
     ServiceSpec spec{.address = address, .port = port, .flags = flags};
     spec.shares_address =
         (flags & kServiceFromInside) == 0 ||
         std::find(node_addresses_.begin(), node_addresses_.end(), address) !=
             node_addresses_.end();
-    const BackendSets sets = BackendsOf(offer, address.family());
+    const BackendSets& sets = BackendsOf(offer, address.family());
     const TrafficPolicy policy = offer.service.external_traffic_policy;
     spec.backends = sets.cluster;
     spec.outside_backends = sets.Of(policy);
@@ -267,20 +284,26 @@ class ServiceCompiler {
                      " is taken by ", taken->second));
   }
 
-  absl::Status Insert(const Offer& offer, uint32_t number, ServiceSpec spec) {
+  // `field` of the offer's port is the one that says which port it is.
+  absl::Status Insert(const Offer& offer, uint32_t number, ServiceSpec spec,
+                      absl::string_view field = "port") {
     spec.protocol = offer.port.protocol;
     spec.service = number;
     if (offer.service.session_affinity == SessionAffinity::kClientIp) {
       spec.affinity_s = offer.service.session_affinity_timeout_s;
     }
-    const std::string object = absl::StrCat("Service ", offer.Name());
+    const std::string path = offer.FieldName(field);
     RETURN_IF_ERROR(Claim(spec.address, spec.protocol, spec.port, offer.Name(),
-                          absl::StrCat(object, ": ", ToString(spec.protocol))));
-    return Build(object, std::move(spec));
+                          absl::StrCat(path, ": ", ToString(spec.protocol))));
+    const BackendSets& sets = BackendsOf(offer, spec.address.family());
+    return Build(path, std::move(spec), sets.listed);
   }
 
-  absl::Status Build(const std::string& object, ServiceSpec spec) {
+  absl::Status Build(
+      const std::string& object, ServiceSpec spec,
+      const std::vector<std::pair<IpAddress, uint16_t>>& listed) {
     AppendDescription(spec);
+    result_.offers[{spec.address, spec.protocol, spec.port}] = {spec, listed};
     absl::Status status = builder_.Insert(std::move(spec));
     if (status.ok()) return status;
     return absl::Status(status.code(),
@@ -324,6 +347,8 @@ class ServiceCompiler {
   const std::function<EndpointId(const IpAddress&)>& endpoint_of_;
   const Node* const node_;  // nullptr: there is none yet
   std::vector<IpAddress> node_addresses_;
+  std::optional<BackendSets> ipv4_sets_;  // see BackendsOf()
+  std::optional<BackendSets> ipv6_sets_;
   ServiceTableBuilder builder_;
   // Who has an address, protocol and port: the name of a service's port.
   std::map<std::tuple<IpAddress, IpProtocol, uint16_t>, std::string> taken_;
@@ -335,7 +360,8 @@ class ServiceCompiler {
 absl::StatusOr<CompiledServices> CompileServices(
     const DesiredState& desired, const std::string& node_name,
     uint64_t maglev_seed, const AddressOwners& owners,
-    const std::function<EndpointId(const IpAddress&)>& endpoint_of) {
+    const std::function<EndpointId(const IpAddress&)>& endpoint_of,
+    const MaglevTables& known) {
   ServiceCompiler compiler(desired, node_name, maglev_seed, owners,
                            endpoint_of);
   absl::Status status;
@@ -347,7 +373,7 @@ absl::StatusOr<CompiledServices> CompileServices(
     if (status.ok()) status = compiler.Add(metadata, pod);
   });
   RETURN_IF_ERROR(status);
-  return compiler.Finish();
+  return compiler.Finish(known);
 }
 
 }  // namespace vswitch

@@ -20,15 +20,19 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "controlplane/compile/address_owners.h"
+#include "controlplane/compile/earlier_services.h"
 #include "controlplane/compile/health_check.h"
 #include "controlplane/model/desired_state.h"
 #include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/nat/service_table_builder.h"
 
 namespace vswitch {
 
 struct CompiledServices {
   std::string blob;
+  MaglevTables tables;   // of the blob
+  ServiceOffers offers;  // what the blob is made of
   // What each address leads to; differs when its connections must be judged
   // again.
   std::map<IpAddress, std::string> by_address;
@@ -40,11 +44,13 @@ struct CompiledServices {
 };
 
 // `endpoint_of` returns the endpoint of an address of this node's pods, or
-// kNoEndpoint.  The cluster IPs are claimed in `owners` already.
+// kNoEndpoint.  The cluster IPs are claimed in `owners` already.  `known` are
+// Maglev tables that were built before.
 absl::StatusOr<CompiledServices> CompileServices(
     const DesiredState& desired, const std::string& node_name,
     uint64_t maglev_seed, const AddressOwners& owners,
-    const std::function<EndpointId(const IpAddress&)>& endpoint_of);
+    const std::function<EndpointId(const IpAddress&)>& endpoint_of,
+    const MaglevTables& known);
 
 }  // namespace vswitch
 

@@ -201,8 +201,8 @@ TEST_F(ServiceCompilerTest, RefusesANodePortThatIsTaken) {
   other.cluster_ips = {TestAddress("10.96.0.2")};
   AddService(other, "zeb");
   EXPECT_EQ(Error(),
-            "Service demo/zeb:80: TCP 30080 of 192.168.0.1 is taken by "
-            "demo/web:80");
+            "Service demo/zeb spec.ports[0].nodePort: TCP 30080 of 192.168.0.1 "
+            "is taken by demo/web:80");
 }
 
 }  // namespace

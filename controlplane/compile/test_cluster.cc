@@ -107,8 +107,10 @@ absl::StatusOr<CompiledTables> TestCluster::Compile() {
   ASSIGN_OR_RETURN(
       CompiledState state,
       vswitch::Compile(state_,
-                       {.node_name = "n1", .generation = generation_ + 1}, next,
-                       identities_, last_ ? &*last_ : nullptr));
+                       {.node_name = "n1",
+                        .generation = generation_ + 1,
+                        .monotonic_s = monotonic_s_},
+                       next, identities_, last_ ? &*last_ : nullptr));
   ++generation_;
   numbering_ = std::move(next);
   last_ = state;

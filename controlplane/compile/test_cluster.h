@@ -92,6 +92,9 @@ class TestCluster {
   const PortNumbering& numbering() const { return numbering_; }
   PortNumbering& numbering() { return numbering_; }
 
+  // The machine's monotonic clock from now on, in seconds.
+  void set_monotonic_s(uint32_t now_s) { monotonic_s_ = now_s; }
+
   // Compiles as the next generation, compared with the last good one.
   absl::StatusOr<CompiledTables> Compile();
 
@@ -100,6 +103,7 @@ class TestCluster {
   PortNumbering numbering_;
   IdentityAllocator identities_;
   Generation generation_ = 0;
+  uint32_t monotonic_s_ = 0;
   std::optional<CompiledState> last_;
 };
 

@@ -14,7 +14,7 @@
 #include "controlplane/health/health_watcher.h"
 #include "controlplane/publish/control_plane.h"
 #include "controlplane/publish/log.h"
-#include "controlplane/service/monotonic_clock.h"
+#include "controlplane/publish/monotonic_clock.h"
 #include "controlplane/service/server.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/memory/segment.h"

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "controlplane/publish/control_plane.h"
 #include "controlplane/publish/log.h"
+#include "controlplane/publish/monotonic_clock.h"
 #include "dataplane/base/status_macros.h"
 
 namespace vswitch {
@@ -149,6 +150,7 @@ absl::Status ControlPlane::CompileDraft(Draft& draft) {
   options.node_name = draft.snapshot->node_name;
   options.generation = generation;
   options.now_s = absl::ToUnixSeconds(absl::Now());
+  options.monotonic_s = MonotonicSeconds();
   ASSIGN_OR_RETURN(
       draft.snapshot->compiled,
       Compile(draft.stored.desired, options, draft.ports, draft.identities,
@@ -158,6 +160,13 @@ absl::Status ControlPlane::CompileDraft(Draft& draft) {
 
 absl::Status ControlPlane::PrepareDraft(Draft& draft) {
   RETURN_IF_ERROR(CompileDraft(draft));
+  absl::Status status = publisher_.Prepare(draft.snapshot->compiled);
+  // What services were before is good to have, and no reason to refuse what
+  // they are to be.
+  constexpr auto kEarlier = static_cast<size_t>(BlobKind::kEarlierServices);
+  SharedBytes& earlier = draft.snapshot->compiled.blobs[kEarlier];
+  if (!absl::IsResourceExhausted(status) || earlier.empty()) return status;
+  earlier = SharedBytes();
   return publisher_.Prepare(draft.snapshot->compiled);
 }
 

@@ -8,7 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "controlplane/service/monotonic_clock.h"
+#include "controlplane/service/connection_counts.h"
+#include "controlplane/publish/monotonic_clock.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
 #include "dataplane/stats/balance.h"
@@ -134,8 +135,12 @@ void AdminServiceImpl::FillUsage(const Snapshot& snapshot,
   Add("forwarding tables", use.heap_used, use.heap_capacity, "bytes", response);
   Add("addresses", use.bindings_used, use.bindings_capacity, "entries",
       response);
-  Add("connections", context_.connections.CountActive(),
-      context_.connections.capacity(), "entries", response);
+  // They share one table.
+  const EntryCounts entries = CountEntries(context_.connections);
+  const uint64_t capacity = context_.connections.capacity();
+  Add("connections", entries.connections, capacity, "entries", response);
+  Add("NAT mappings and affinities", entries.notes, capacity, "entries",
+      response);
   Add("ports", snapshot.ports.ports().size(), kMaxPorts, "entries", response);
 }
 

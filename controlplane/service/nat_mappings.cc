@@ -8,7 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "controlplane/service/monotonic_clock.h"
+#include "controlplane/publish/monotonic_clock.h"
 #include "controlplane/service/observe_service.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "controlplane/compile/explain.h"
 #include "controlplane/compile/rule_text.h"
+#include "controlplane/service/connection_counts.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
 
@@ -184,7 +185,7 @@ grpc::Status ObserveServiceImpl::GetCounters(
   }
   v1::SwitchCounters& totals = *response->mutable_totals();
   Fill(context_.counters.SumWorkers(), totals);
-  totals.set_connections_active(context_.connections.CountActive());
+  totals.set_connections_active(CountEntries(context_.connections).connections);
   totals.set_events_lost(context_.drops.lost_count());
   return grpc::Status::OK;
 }

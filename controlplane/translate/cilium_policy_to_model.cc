@@ -15,7 +15,6 @@ using google::protobuf::RepeatedPtrField;
 
 constexpr uint32_t kMaxPort = 65535;
 constexpr uint32_t kMaxIcmpType = 255;
-constexpr size_t kMaxPortNameLength = 63;
 
 constexpr absl::string_view kSources[] = {"k8s", "any", "container", "unspec",
                                           "reserved"};

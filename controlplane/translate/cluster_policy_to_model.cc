@@ -14,7 +14,6 @@ using google::protobuf::RepeatedPtrField;
 constexpr uint32_t kMaxPriority = 1000;
 constexpr int kMaxItems = 25;  // of every list in a policy
 constexpr size_t kMaxRuleNameLength = 100;
-constexpr size_t kMaxPortNameLength = 63;
 
 enum class Direction { kIngress, kEgress };
 

@@ -9,8 +9,6 @@
 namespace vswitch {
 namespace {
 
-constexpr size_t kMaxPortNameLength = 63;
-
 LabelRequirement ReadRequirement(FieldReader& reader, const FieldPath& path,
                                  const v1::LabelSelectorRequirement& message,
                                  LabelKeyCheck check_key) {

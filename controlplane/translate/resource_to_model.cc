@@ -12,9 +12,9 @@
 namespace vswitch {
 namespace {
 
-constexpr size_t kMaxNameLength = 253;      // RFC 1123, Kubernetes' limit
-constexpr size_t kMaxNamespaceLength = 63;  // a DNS label
-constexpr size_t kMaxPortNameLength = 63;   // fits a PortRecord
+constexpr size_t kMaxNameLength = 253;           // RFC 1123, Kubernetes' limit
+constexpr size_t kMaxNamespaceLength = 63;       // a DNS label
+constexpr size_t kMaxSwitchPortNameLength = 63;  // fits a PortRecord
 constexpr size_t kMaxAnnotationBytes = 256 * 1024;  // Kubernetes' limit
 constexpr size_t kMaxUidLength = 128;  // 36 in Kubernetes, whose form is open
 
@@ -51,16 +51,16 @@ std::optional<ObjectKind> KindOfSpec(v1::Resource::SpecCase spec) {
 // A port is usually named "namespace/pod": DNS names joined by '/'.
 void CheckPortName(FieldReader& reader, const FieldPath& path,
                    const std::string& name) {
-  if (name.size() > kMaxPortNameLength) {
+  if (name.size() > kMaxSwitchPortNameLength) {
     reader.AddFault(
         path, absl::StrCat("is ", name.size(), " characters long, ", "at most ",
-                           kMaxPortNameLength, " fit a port's name"));
+                           kMaxSwitchPortNameLength, " fit a port's name"));
     return;
   }
   size_t slash = name.find('/');
-  reader.CheckDnsName(path, name.substr(0, slash), kMaxPortNameLength);
+  reader.CheckDnsName(path, name.substr(0, slash), kMaxSwitchPortNameLength);
   if (slash != std::string::npos) {
-    reader.CheckDnsName(path, name.substr(slash + 1), kMaxPortNameLength);
+    reader.CheckDnsName(path, name.substr(slash + 1), kMaxSwitchPortNameLength);
   }
 }
 

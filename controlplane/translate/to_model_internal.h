@@ -34,7 +34,8 @@ LabelSelector ReadSelector(FieldReader& reader, const FieldPath& path,
 IpBlock ReadIpBlock(FieldReader& reader, const FieldPath& path,
                     const v1::IpBlock& message);
 
-inline constexpr size_t kMaxPortNameLength = 63;  // of containers and services
+// Of containers, services and the policies that name them.
+inline constexpr size_t kMaxPortNameLength = 63;
 
 // Each is a list of the field `name` behind `parent`; addresses must not stand
 // there twice.

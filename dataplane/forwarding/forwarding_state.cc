@@ -80,6 +80,9 @@ absl::StatusOr<ForwardingState> ForwardingState::Open(
   state.policy_ = PolicyTable::Open(policy_sets);
   ASSIGN_OR_RETURN(state.services_,
                    ServiceTable::Open(BlobOf(blobs, BlobKind::kServices)));
+  ASSIGN_OR_RETURN(
+      state.earlier_services_,
+      ServiceTable::Open(BlobOf(blobs, BlobKind::kEarlierServices)));
   return state;
 }
 

@@ -55,6 +55,7 @@ class ForwardingState {
   const RouteTable& routes() const { return routes_; }
   const PolicyTable& policy() const { return policy_; }
   const ServiceTable& services() const { return services_; }
+  const ServiceTable& earlier_services() const { return earlier_services_; }
 
   // Returns nullptr if there is no such port, or its slot is free.
   const PortRecord* port(PortId id) const {
@@ -79,6 +80,7 @@ class ForwardingState {
   RouteTable routes_;
   PolicyTable policy_;
   ServiceTable services_;
+  ServiceTable earlier_services_;
 };
 
 // A RouteTarget as the 32-bit value that the route table holds, and back.

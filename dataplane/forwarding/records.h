@@ -24,13 +24,14 @@ namespace vswitch {
 
 // The blobs that a generation's root refers to, in the root's order.
 enum class BlobKind : uint8_t {
-  kSettings,   // one Settings
-  kPorts,      // PortRecord[count], indexed by PortId
-  kEndpoints,  // EndpointRecord[count], indexed by EndpointId
-  kRoutes,     // dataplane/tables/route_table.h; values are RouteTarget
-  kServices,   // dataplane/nat/service_table.h
+  kSettings,         // one Settings
+  kPorts,            // PortRecord[count], indexed by PortId
+  kEndpoints,        // EndpointRecord[count], indexed by EndpointId
+  kRoutes,           // dataplane/tables/route_table.h; values are RouteTarget
+  kServices,         // dataplane/nat/service_table.h
+  kEarlierServices,  // likewise: what they were before their last change
 };
-inline constexpr uint32_t kBlobKindCount = 5;
+inline constexpr uint32_t kBlobKindCount = 6;
 
 enum class PortKind : uint8_t {
   kNone,    // the slot is free

@@ -18,7 +18,7 @@
 
 namespace vswitch {
 
-inline constexpr uint64_t kServiceMagic = 0x33304356535f5356;  // "VS_SVC03"
+inline constexpr uint64_t kServiceMagic = 0x34304356535f5356;  // "VS_SVC04"
 
 struct ServiceArray {
   uint64_t offset;
@@ -33,7 +33,7 @@ struct ServiceHeader {
   ServiceArray cells;     // uint32_t; a power of two of them
   ServiceArray services;  // ServiceRecord
   ServiceArray backends;  // BackendRecord
-  ServiceArray slots;     // uint16_t
+  ServiceArray slots;     // uint16_t, as PackMaglev() makes them
   ServiceArray ranges;    // SourceRange
 };
 static_assert(sizeof(ServiceHeader) == 104);

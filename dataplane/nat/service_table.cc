@@ -84,7 +84,9 @@ absl::StatusOr<ServiceTable> ServiceTable::Open(
 bool ServiceTable::Fits(const BackendChoice& choice) const {
   return RangeFits(choice.first_backend, choice.backend_count,
                    backends_.size()) &&
-         RangeFits(choice.first_slot, choice.slot_count, slots_.size());
+         RangeFits(choice.first_slot,
+                   MaglevWordCount(choice.backend_count, choice.slot_count),
+                   slots_.size());
 }
 
 const ServiceRecord* ServiceTable::Find(const IpAddress& address,
@@ -148,7 +150,7 @@ const BackendRecord* ServiceTable::Select(const ServiceRecord& service,
                                           const FlowKey& key,
                                           ClientSide side) const {
   const BackendChoice& choice = Choice(service, side);
-  if (choice.slot_count == 0) return nullptr;
+  if (choice.slot_count == 0 || choice.backend_count == 0) return nullptr;
   const auto source = AddressWords(key.source);
   const auto destination = AddressWords(key.destination);
   const bool source_only = service.affinity_s != 0;
@@ -158,10 +160,26 @@ const BackendRecord* ServiceTable::Select(const ServiceRecord& service,
   const uint64_t port = source_only ? 0 : key.source_port.raw;
   const uint64_t hash = HashWords(seed_, {source[0], source[1], destination[0],
                                           destination[1], ports, port});
-  const uint16_t backend =
-      slots_[choice.first_slot + MaglevSlot(hash, choice.slot_count)];
+  const uint32_t backend =
+      choice.backend_count == 1
+          ? 0
+          : MaglevBackendAt(slots_.data() + choice.first_slot,
+                            MaglevSlot(hash, choice.slot_count),
+                            choice.backend_count);
   if (backend >= choice.backend_count) return nullptr;
   return &backends_[choice.first_backend + backend];
+}
+
+const BackendRecord* ServiceTable::SelectEarlier(const FlowKey& key,
+                                                 ClientSide side,
+                                                 uint64_t now_s) const {
+  const ServiceLookup found = Lookup(key, side);
+  if (found.kind != ServiceLookupKind::kFound ||
+      now_s >= found.service->until_s) {
+    return nullptr;
+  }
+  const BackendRecord* backend = Select(*found.service, key, side);
+  return backend != nullptr && backend->is_gone == 0 ? backend : nullptr;
 }
 
 const BackendRecord* ServiceTable::FindBackend(const ServiceRecord& service,

@@ -15,6 +15,11 @@
 //       if (backend == nullptr) ...              // SERVICE_NO_BACKEND
 //   }
 //
+// A second table holds the backends that services had before their last change
+// (controlplane/compile/earlier_services.h):
+//
+//   backend = earlier.SelectEarlier(key, side, now_s);  // nullptr: none
+//
 // A view of a blob that service_table_builder.h made; Open() checks every
 // offset.  Immutable after construction: any number of threads.
 
@@ -38,7 +43,7 @@ namespace vswitch {
 // narrow so that a service fits a cache line.
 struct BackendChoice {
   uint32_t first_backend;
-  uint32_t first_slot;
+  uint32_t first_slot;  // its word in the slots, where they are packed
   uint32_t backend_count : 13;
   uint32_t slot_count : 19;
 };
@@ -69,7 +74,9 @@ struct ServiceRecord {
   Be16 port;
   IpProtocol protocol;
   uint8_t flags;  // ServiceFlag
-  uint32_t reserved;
+  // Of a table of earlier backends: the second of the machine's monotonic clock
+  // from which on the present ones alone count.
+  uint32_t until_s;
 };
 static_assert(sizeof(ServiceRecord) == 64);
 
@@ -84,7 +91,8 @@ enum ServiceFlag : uint8_t {
 struct BackendRecord {
   IpAddress address;
   Be16 port;  // 0: as the client asked
-  uint16_t reserved;
+  // 1: of a table of earlier backends, and no backend of the service any more.
+  uint16_t is_gone;
   EndpointId endpoint;  // kNoEndpoint: not on this node
 };
 static_assert(sizeof(BackendRecord) == 24);
@@ -119,6 +127,12 @@ class ServiceTable {
   // REQUIRES: `service` is of this table.
   const BackendRecord* Select(const ServiceRecord& service, const FlowKey& key,
                               ClientSide side) const;
+
+  // Of a table of earlier backends: returns the backend that the flow of `key`
+  // had before the service changed, nullptr if that is not known at second
+  // `now_s` of the machine's monotonic clock, or the backend is gone.
+  const BackendRecord* SelectEarlier(const FlowKey& key, ClientSide side,
+                                     uint64_t now_s) const;
 
   // Whether clients of `side` without a backend here would have one on another
   // node: a load balancer is to find that out by silence, not by a refusal.
@@ -164,7 +178,7 @@ class ServiceTable {
   std::span<const uint32_t> cells_;  // hash cells: index of a service, + 1
   std::span<const ServiceRecord> services_;
   std::span<const BackendRecord> backends_;
-  std::span<const uint16_t> slots_;  // of all Maglev tables
+  std::span<const uint16_t> slots_;  // of all Maglev tables, packed
   std::span<const SourceRange> ranges_;
 };
 

@@ -47,7 +47,7 @@ absl::Status CheckBackends(const ServiceSpec& spec,
   return MaglevSlotCount(static_cast<uint32_t>(backends.size())).status();
 }
 
-// The four arrays while they grow.
+// The arrays while they grow.
 struct Arrays {
   std::vector<uint32_t> cells;
   std::vector<ServiceRecord> services;
@@ -57,29 +57,60 @@ struct Arrays {
   uint32_t max_probes = 0;
 };
 
-absl::StatusOr<BackendChoice> AppendBackends(
-    const std::vector<BackendSpec>& backends, Arrays& arrays) {
-  BackendChoice choice{};
-  choice.first_backend = static_cast<uint32_t>(arrays.backends.size());
-  choice.backend_count = static_cast<uint32_t>(backends.size());
-  choice.first_slot = static_cast<uint32_t>(arrays.slots.size());
-  if (backends.empty()) return choice;
-  std::vector<MaglevBackend> maglev;
-  for (const BackendSpec& backend : backends) {
-    BackendRecord stored{};
-    stored.address = backend.address;
-    stored.port = Be16::FromHost(backend.port);
-    stored.endpoint = backend.endpoint;
-    arrays.backends.push_back(stored);
-    const auto words = AddressWords(backend.address);
-    maglev.push_back(
-        {HashWords(backend.port, {words[0], words[1]}), backend.weight});
+// Appends backends and their tables, each once.
+class Choices {
+ public:
+  Choices(const MaglevTables& known, MaglevTables& used, Arrays& arrays)
+      : known_(known), used_(used), arrays_(arrays) {}
+
+  absl::StatusOr<BackendChoice> Append(
+      const std::vector<BackendSpec>& backends) {
+    if (backends.empty()) return BackendChoice{};
+    const auto [found, is_first] = appended_.try_emplace(backends);
+    if (!is_first) return found->second;
+    BackendChoice& choice = found->second;
+    choice.first_backend = static_cast<uint32_t>(arrays_.backends.size());
+    choice.backend_count = static_cast<uint32_t>(backends.size());
+    choice.first_slot = static_cast<uint32_t>(arrays_.slots.size());
+    std::vector<MaglevBackend> maglev;
+    for (const BackendSpec& backend : backends) {
+      BackendRecord stored{};
+      stored.address = backend.address;
+      stored.port = Be16::FromHost(backend.port);
+      stored.endpoint = backend.endpoint;
+      stored.is_gone = backend.is_gone ? 1 : 0;
+      arrays_.backends.push_back(stored);
+      const auto words = AddressWords(backend.address);
+      maglev.push_back(
+          {HashWords(backend.port, {words[0], words[1]}), backend.weight});
+    }
+    ASSIGN_OR_RETURN(choice.slot_count, MaglevSlotCount(choice.backend_count));
+    const std::vector<uint16_t>& table = TableOf(maglev, choice.slot_count);
+    arrays_.slots.insert(arrays_.slots.end(), table.begin(), table.end());
+    return choice;
   }
-  ASSIGN_OR_RETURN(choice.slot_count, MaglevSlotCount(choice.backend_count));
-  const std::vector<uint16_t> table = BuildMaglev(maglev, choice.slot_count);
-  arrays.slots.insert(arrays.slots.end(), table.begin(), table.end());
-  return choice;
-}
+
+ private:
+  const std::vector<uint16_t>& TableOf(
+      const std::vector<MaglevBackend>& backends, uint32_t slots) {
+    auto& table = used_[backends];
+    if (table != nullptr) return *table;
+    const auto known = known_.find(backends);
+    if (known != known_.end()) {
+      table = known->second;
+    } else {
+      table = std::make_shared<const std::vector<uint16_t>>(
+          PackMaglev(BuildMaglev(backends, slots),
+                     static_cast<uint32_t>(backends.size())));
+    }
+    return *table;
+  }
+
+  const MaglevTables& known_;
+  MaglevTables& used_;
+  Arrays& arrays_;
+  std::map<std::vector<BackendSpec>, BackendChoice> appended_;
+};
 
 // Returns the last address of `prefix`.
 IpAddress LastOf(const IpPrefix& prefix) {
@@ -105,7 +136,8 @@ void AppendRanges(std::vector<IpPrefix> prefixes, ServiceRecord& record,
   }
 }
 
-absl::Status AppendService(const ServiceSpec& spec, Arrays& arrays) {
+absl::Status AppendService(const ServiceSpec& spec, Choices& choices,
+                           Arrays& arrays) {
   ServiceRecord record{};
   record.address = spec.address;
   record.service = spec.service;
@@ -114,20 +146,17 @@ absl::Status AppendService(const ServiceSpec& spec, Arrays& arrays) {
   record.flags = spec.flags;
   record.affinity_s = spec.affinity_s;
   record.zone = spec.zone;
-  ASSIGN_OR_RETURN(record.inside, AppendBackends(spec.backends, arrays));
+  record.until_s = spec.until_s;
+  ASSIGN_OR_RETURN(record.inside, choices.Append(spec.backends));
   if ((spec.flags & kServiceFromOutside) != 0) {
-    record.outside = record.inside;
-    if (spec.outside_backends != spec.backends) {
-      ASSIGN_OR_RETURN(record.outside,
-                       AppendBackends(spec.outside_backends, arrays));
-    }
+    ASSIGN_OR_RETURN(record.outside, choices.Append(spec.outside_backends));
     AppendRanges(spec.source_ranges, record, arrays);
   }
   arrays.services.push_back(record);
   if (arrays.slots.size() > UINT32_MAX || arrays.backends.size() > UINT32_MAX) {
     return absl::ResourceExhaustedError(absl::StrCat(
         Describe(spec), ": ", arrays.slots.size(),
-        " Maglev slots in all; at most ", UINT32_MAX, " can be addressed"));
+        " words of Maglev tables; at most ", UINT32_MAX, " can be addressed"));
   }
   return absl::OkStatus();
 }
@@ -190,8 +219,15 @@ absl::Status ServiceTableBuilder::Insert(ServiceSpec spec) {
 }
 
 absl::StatusOr<std::string> ServiceTableBuilder::Build() const {
+  MaglevTables used;
+  return Build({}, used);
+}
+
+absl::StatusOr<std::string> ServiceTableBuilder::Build(
+    const MaglevTables& known, MaglevTables& used) const {
   if (services_.empty()) return std::string();
   Arrays arrays;
+  Choices choices(known, used, arrays);
   std::set<std::pair<IpAddress, uint16_t>> addresses;
   for (const auto& [key, spec] : services_) {
     if (!spec.shares_address &&
@@ -202,7 +238,7 @@ absl::StatusOr<std::string> ServiceTableBuilder::Build() const {
       record.zone = key.zone;
       arrays.services.push_back(record);
     }
-    RETURN_IF_ERROR(AppendService(spec, arrays));
+    RETURN_IF_ERROR(AppendService(spec, choices, arrays));
   }
   FillCells(seed_, arrays);
   ServiceHeader header{};

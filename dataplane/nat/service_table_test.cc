@@ -263,6 +263,69 @@ TEST_P(ServiceTableTest, EqualServicesGiveEqualBytesInAnyOrder) {
   EXPECT_EQ(*forward.Build(), *backward.Build());
 }
 
+TEST_P(ServiceTableTest, PortsWithTheSameBackendsShareThem) {
+  ServiceTableBuilder one(1), two(1);
+  ServiceSpec spec = Spec(5);
+  ASSERT_TRUE(one.Insert(spec).ok());
+  ASSERT_TRUE(two.Insert(spec).ok());
+  spec.port = 443;
+  spec.flags |= kServiceFromOutside;
+  spec.outside_backends = spec.backends;
+  ASSERT_TRUE(two.Insert(spec).ok());
+  // But for the record and its cell.
+  EXPECT_LT(two.Build()->size(), one.Build()->size() + 200);
+  const AlignedBlob blob(*two.Build());
+  const auto table = ServiceTable::Open(blob.bytes());
+  FlowKey other = Key(9);
+  other.destination_port = Be16::FromHost(443);
+  const ServiceRecord& first =
+      *table->Lookup(Key(9), ClientSide::kInside).service;
+  const ServiceRecord& second =
+      *table->Lookup(other, ClientSide::kInside).service;
+  EXPECT_EQ(table->Select(first, Key(9), ClientSide::kInside),
+            table->Select(second, Key(9), ClientSide::kOutside));
+}
+
+TEST_P(ServiceTableTest, TablesAreTakenOverFromTheBlobBefore) {
+  ServiceTableBuilder builder(1);
+  ASSERT_TRUE(builder.Insert(Spec(3)).ok());
+  MaglevTables first, second, third;
+  const std::string blob = *builder.Build({}, first);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(*builder.Build(first, second), blob);
+  EXPECT_EQ(second.begin()->second, first.begin()->second);
+  // What is in no blob any more is not kept.
+  ServiceTableBuilder other(1);
+  ASSERT_TRUE(other.Insert(Spec(4)).ok());
+  ASSERT_TRUE(other.Build(first, third).ok());
+  EXPECT_EQ(third.size(), 1u);
+  EXPECT_NE(third.begin()->first, first.begin()->first);
+}
+
+TEST_P(ServiceTableTest, EarlierBackendsCountForATimeAndUntilTheyAreGone) {
+  ServiceTableBuilder builder(1);
+  ServiceSpec spec = Spec(2);
+  spec.until_s = 1000;
+  spec.backends[0].is_gone = true;
+  ASSERT_TRUE(builder.Insert(spec).ok());
+  const AlignedBlob blob(*builder.Build());
+  const auto table = ServiceTable::Open(blob.bytes());
+  int found = 0, gone = 0;
+  for (uint16_t port = 1; port <= 100; ++port) {
+    const FlowKey key = Key(port);
+    const BackendRecord* backend =
+        table->SelectEarlier(key, ClientSide::kInside, 999);
+    ++(backend == nullptr ? gone : found);
+    if (backend != nullptr) {
+      EXPECT_EQ(backend->address, spec.backends[1].address);
+    }
+    EXPECT_EQ(table->SelectEarlier(key, ClientSide::kInside, 1000), nullptr);
+    EXPECT_EQ(table->SelectEarlier(key, ClientSide::kOutside, 999), nullptr);
+  }
+  EXPECT_NEAR(found, 50, 25);
+  EXPECT_EQ(found + gone, 100);
+}
+
 TEST_P(ServiceTableTest, RefusesBadServicesByName) {
   ServiceTableBuilder builder(1);
   ASSERT_TRUE(builder.Insert(Spec(1)).ok());

@@ -10,7 +10,9 @@
 //   client:PROTOCOL -> service:port     answers  backend:port -> client:NUMBER
 //
 // NUMBER tells the services apart by which one client has one backend: a key is
-// in the table once.
+// in the table once.  The entry's state is kUnreplied until a connection of the
+// client was answered: so long it is forgotten like such a connection, so that
+// packets in other people's names leave nothing behind for hours.
 //
 //   ConnectionView kept = connections.Lookup(AffinityKey(key));
 //   if (IsAffinity(kept)) BackendEnd backend = BackendOf(kept.record);
@@ -68,9 +70,15 @@ inline bool IsAffinity(const ConnectionView& view) {
   return view.found() && (view.record.flags & kAffinity) != 0;
 }
 
-// Returns the backend that an affinity's entry keeps.
-inline BackendEnd BackendOf(const ConnectionRecord& affinity) {
-  return {affinity.reply_source, affinity.reply_source_port};
+// Whether it is an affinity's entry that is kept for the service's whole time.
+inline bool IsKept(const ConnectionView& view) {
+  return IsAffinity(view) && view.state == ConnectionState::kReplied;
+}
+
+// Returns the backend that an affinity's entry keeps, or that a connection of a
+// service has.
+inline BackendEnd BackendOf(const ConnectionRecord& record) {
+  return {record.reply_source, record.reply_source_port};
 }
 
 }  // namespace vswitch

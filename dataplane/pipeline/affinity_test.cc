@@ -1,6 +1,7 @@
 // Session affinity: a client keeps its backend while others come, for as long
 // as the service says, and never one that is gone.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -48,17 +49,48 @@ class AffinityTest : public FamilyTest {
     world_.Publish(changed);
   }
 
-  // The pod that takes another connection of `client` to the service.
-  std::string Connect(const std::string& vip, const std::string& client,
-                      const std::string& protocol = "tcp") {
+  // The pod that gets the first packet of another connection of `client` to
+  // the service.
+  std::string Begin(const std::string& vip, const std::string& client,
+                    const std::string& protocol = "tcp",
+                    const std::string& flags = "S") {
     const Received received = world_.Receive(
-        client, PacketTo(client, vip,
-                         absl::StrCat("/ ", protocol, " sport=", ++last_port_,
-                                      " dport=80")));
+        client,
+        PacketTo(client, vip,
+                 absl::StrCat("/ ", protocol, " sport=", ++last_port_,
+                              " dport=80", protocol == "tcp" ? " flags=" : "",
+                              protocol == "tcp" ? flags : "")));
     if (received.sent.size() != 1) {
       return std::string(DropReasonName(received.drop));
     }
     return std::string(TestWorld::NameOf(received.sent[0].port));
+  }
+  // Lets `pod` answer the last packet that a client began with.
+  void Answer(const std::string& pod, const std::string& client,
+              const std::string& protocol, const std::string& tcp = "") {
+    const Received received = world_.Receive(
+        pod, Packet(pod, client,
+                    absl::StrCat("/ ", protocol,
+                                 " sport=8080 dport=", last_port_, tcp)));
+    EXPECT_EQ(received.drop, DropReason::kNone) << pod;
+  }
+  // The pod that takes another connection of `client` to the service, and
+  // answers.
+  std::string Connect(const std::string& vip, const std::string& client,
+                      const std::string& protocol = "tcp") {
+    const std::string pod = Begin(vip, client, protocol);
+    if (TestWorld::PortNamed(pod) == kNoPort) return pod;
+    if (protocol != "tcp") {
+      Answer(pod, client, protocol);
+      return pod;
+    }
+    Answer(pod, client, protocol, " flags=SA seq=100 ack=2");
+    const Received last = world_.Receive(
+        client, PacketTo(client, vip,
+                         absl::StrCat("/ tcp sport=", last_port_,
+                                      " dport=80 flags=A seq=2 ack=101")));
+    EXPECT_EQ(last.drop, DropReason::kNone);
+    return pod;
   }
   std::string Connect() { return Connect(Vip(), "client"); }
 
@@ -122,6 +154,68 @@ TEST_P(AffinityTest, EndsWhenTheClientWasSilentForTheTimeout) {
     world_.AdvanceSeconds(timeout_s + ConnectionTable::kRecheckSeconds);
     EXPECT_EQ(AffinityCount(), 0) << timeout_s;
   }
+}
+
+// Anybody can send the first packet in the client's name, and an ACK too.
+TEST_P(AffinityTest, ConnectionsThatNobodyAnswersLeaveNothingForLong) {
+  Serve({"server"});
+  const ConnectionTimeouts& timeouts = world_.node().settings.timeouts;
+  EXPECT_EQ(Begin(Vip(), "client", "tcp"), "server");
+  EXPECT_EQ(Begin(Vip(), "client", "udp"), "server");
+  EXPECT_EQ(Begin(Vip(), "host", "tcp", "A"), "server");
+  EXPECT_EQ(AffinityCount(), 3);
+  const uint32_t longest_s =
+      std::max({timeouts.tcp_syn_sent_s, timeouts.udp_unreplied_s,
+                timeouts.tcp_retransmitted_s});
+  world_.AdvanceSeconds(longest_s + ConnectionTable::kRecheckSeconds);
+  EXPECT_EQ(AffinityCount(), 0);
+}
+
+TEST_P(AffinityTest, AConnectionOnItsWayHasItsClientsBackendAlready) {
+  Serve({"server"});
+  EXPECT_EQ(Begin(Vip(), "client"), "server");
+  Serve({"server", "guarded", "jailed", "host"});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Begin(Vip(), "client"), "server");
+}
+
+// The SYN is answered, which ends nothing yet: its sender may be another.
+TEST_P(AffinityTest, TheBackendsAnswerAloneKeepsNoTcpClient) {
+  Serve({"server"});
+  EXPECT_EQ(Begin(Vip(), "client"), "server");
+  Answer("server", "client", "tcp", " flags=SA seq=100 ack=2");
+  Answer("server", "client", "tcp", " flags=R seq=101");
+  world_.AdvanceSeconds(world_.node().settings.timeouts.tcp_syn_sent_s +
+                        ConnectionTable::kRecheckSeconds);
+  EXPECT_EQ(AffinityCount(), 0);
+}
+
+TEST_P(AffinityTest, PacketsInItsNameDoNotShortenWhatAClientHas) {
+  Serve({"server"});
+  EXPECT_EQ(Connect(), "server");
+  EXPECT_EQ(Begin(Vip(), "client"), "server");
+  world_.AdvanceSeconds(kTimeoutS - 1);
+  EXPECT_EQ(AffinityCount(), 1);
+  // Nor do they make it longer.
+  EXPECT_EQ(Begin(Vip(), "client"), "server");
+  world_.AdvanceSeconds(1 + ConnectionTable::kRecheckSeconds);
+  EXPECT_EQ(AffinityCount(), 0);
+}
+
+TEST_P(AffinityTest, ALateAnswerDoesNotBringALeftBackendBack) {
+  Serve({"server"});
+  EXPECT_EQ(Begin(Vip(), "client"), "server");
+  const uint16_t early = last_port_;
+  Serve({"jailed"});
+  EXPECT_EQ(Connect(), "jailed");
+  last_port_ = early;
+  Answer("server", "client", "tcp", " flags=SA seq=100 ack=2");
+  world_.Receive("client",
+                 PacketTo("client", Vip(),
+                          absl::StrCat("/ tcp sport=", early,
+                                       " dport=80 flags=A seq=2 ack=101")));
+  last_port_ = static_cast<uint16_t>(early + 1000);
+  Serve({"server", "jailed"});
+  EXPECT_EQ(Connect(), "jailed");
 }
 
 TEST_P(AffinityTest, ServicesAndProtocolsAreApart) {

@@ -2,9 +2,13 @@
 
 #include "dataplane/pipeline/connection_opener.h"
 
+#include <algorithm>
+
 #include "dataplane/base/planted_bug.h"
+#include "dataplane/conntrack/timeouts.h"
 #include "dataplane/nat/source_nat.h"
 #include "dataplane/pipeline/host_lookup.h"
+#include "dataplane/pipeline/judge.h"
 
 namespace vswitch {
 namespace {
@@ -179,7 +183,7 @@ void ConnectionOpener::KeepMapping(const ConnectionView& view) {
   Touch(connections_.Lookup(ContactKey(inside)));
 }
 
-void ConnectionOpener::KeepAffinity(const NewConnection& connection,
+void ConnectionOpener::NoteAffinity(const NewConnection& connection,
                                     uint32_t timeout_s) {
   const BackendEnd backend{connection.reply.source,
                            connection.reply.source_port};
@@ -188,7 +192,38 @@ void ConnectionOpener::KeepAffinity(const NewConnection& connection,
     context_.EraseConnection(kept, ConnectionEnd::kEndpointGone);
     kept = {};
   }
+  if (IsKept(kept)) return;  // longer than this packet could
   if (!kept.found()) kept = InsertAffinity(connection, backend);
+  const ConnectionTimeouts& timeouts = burst_.state->settings().timeouts;
+  // What begins in the middle counts as established, but nobody has answered.
+  const uint32_t unanswered_s =
+      connection.state == ConnectionState::kEstablished
+          ? timeouts.tcp_retransmitted_s
+          : TimeoutSeconds(connection.original.protocol, connection.state,
+                           timeouts);
+  TouchAffinity(kept, std::min(timeout_s, unanswered_s));
+}
+
+void ConnectionOpener::KeepAffinity(const ConnectionView& view) {
+  const ConnectionRecord& connection = view.record;
+  const FlowKey original = connection.Key(FlowDirection::kOriginal);
+  const auto back = static_cast<uint8_t>(FlowDirection::kReply);
+  const ClientSide side =
+      ClientSideOf(*burst_.state, connection.judgement.out_port[back]);
+  const ServiceLookup found = burst_.state->services().Lookup(original, side);
+  if (found.service == nullptr || found.service->affinity_s == 0) return;
+  ConnectionView kept = connections_.Lookup(AffinityKey(original));
+  // A later connection of the client may have found this one's backend gone.
+  if (!IsAffinity(kept) || BackendOf(kept.record) != BackendOf(connection)) {
+    return;
+  }
+  TouchAffinity(kept, found.service->affinity_s);
+  kept.direction = FlowDirection::kReply;  // as if its backend had answered
+  connections_.Track(kept);
+}
+
+void ConnectionOpener::TouchAffinity(const ConnectionView& kept,
+                                     uint32_t timeout_s) {
   // The table forgets an entry of this protocol when it was idle for other_s.
   // So the client is noted as seen at the time that comes as much before the
   // end; in a machine's first minutes that may be no time at all.
@@ -204,7 +239,7 @@ ConnectionView ConnectionOpener::InsertAffinity(const NewConnection& connection,
                                                 const BackendEnd& backend) {
   NewConnection affinity{.original = AffinityKey(connection.original),
                          .judgement = connection.judgement,
-                         .state = ConnectionState::kReplied,
+                         .state = ConnectionState::kUnreplied,
                          .flags = kAffinity | kKeptByOriginal,
                          .service = connection.service};
   for (uint32_t number = 0; number < kMaxAffinityNumbers; ++number) {

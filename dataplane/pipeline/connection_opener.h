@@ -56,15 +56,23 @@ class ConnectionOpener {
   // what keeps the mapping and the right to answer (RFC 4787 REQ-6).
   void KeepMapping(const ConnectionView& view);
 
-  // Notes that the client of a connection, which was just made, has its
-  // backend from now on for `timeout_s` (dataplane/pipeline/affinity.h).
-  void KeepAffinity(const NewConnection& connection, uint32_t timeout_s);
+  // Notes which backend the client of a connection has that was just made
+  // (dataplane/pipeline/affinity.h), for `timeout_s` at most: anybody can send
+  // such a packet in the client's name, so the note is forgotten with a
+  // connection that nobody answers.
+  void NoteAffinity(const NewConnection& connection, uint32_t timeout_s);
+
+  // Keeps that note for the service's whole time, from now on.  `view` is of a
+  // connection of a service that has just become one: its client has been
+  // heard from behind the backend's answer, or without TCP has been answered.
+  void KeepAffinity(const ConnectionView& view);
 
  private:
   InsertResult Insert(const NewConnection& connection);
   InsertResult InsertMapped(NewConnection& connection, FlowKey& leaving);
   ConnectionView InsertAffinity(const NewConnection& connection,
                                 const BackendEnd& backend);
+  void TouchAffinity(const ConnectionView& kept, uint32_t timeout_s);
   InsertStatus FindOutside(const NewConnection& connection, FlowKey& leaving);
   void NoteContact(const NewConnection& connection, const FlowKey& leaving);
   void Touch(const ConnectionView& view);

@@ -7,6 +7,7 @@
 #include "dataplane/conntrack/connection_table.h"
 #include "dataplane/conntrack/tcp_state.h"
 #include "dataplane/nat/source_nat.h"
+#include "dataplane/packet/headers.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/connection_opener.h"
 #include "dataplane/pipeline/context.h"
@@ -38,6 +39,16 @@ std::optional<IcmpError> ErrorFor(DropReason reason) {
     default:
       return std::nullopt;
   }
+}
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+// Whether the packet, which no entry is known for, comes from the middle of a
+// connection.  Other protocols than TCP do not tell.
+bool IsUnderway(const PacketMeta& meta) {
+  return meta.key.protocol == IpProtocol::kTcp &&
+         meta.fragment != FragmentKind::kLater &&
+         (meta.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpAck;
 }
 
 bool IsPolicyDenial(DropReason reason) {
@@ -175,6 +186,7 @@ class FirstPacket {
     JudgeQuery query{.key = Key(slot),
                      .in_port = burst_.in_port,
                      .connections = &connections_};
+    if (IsUnderway(meta)) query.underway_s = burst_.now_ns / kNsPerSecond;
     const DropReason mapping = FindMapping(query);
     if (mapping != DropReason::kNone) return mapping;
     JudgeResult result = Ask(query);
@@ -253,7 +265,7 @@ class FirstPacket {
         connections_.Touch(inserted.view, burst_.metas[slot].packet_bytes,
                            burst_.now_ns);
         if (result.affinity_s != 0) {
-          opener_.KeepAffinity(connection, result.affinity_s);
+          opener_.NoteAffinity(connection, result.affinity_s);
         }
         if (result.shadow_denial.has_value()) {
           context_.RecordShadowDenial(burst_, slot, result);

@@ -90,6 +90,11 @@ class Judging {
         if (backend != nullptr) return backend;
       }
     }
+    if (query_.underway_s.has_value()) {
+      const BackendRecord* backend = state_.earlier_services().SelectEarlier(
+          query_.key, side, *query_.underway_s);
+      if (backend != nullptr) return backend;
+    }
     return services.Select(service, query_.key, side);
   }
 

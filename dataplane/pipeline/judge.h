@@ -45,6 +45,10 @@ struct JudgeQuery {
   // Where clients with session affinity have their backends noted; nullptr:
   // they have none.
   const ConnectionTable* connections = nullptr;
+  // Set if the packet comes from the middle of a connection: the second of the
+  // machine's monotonic clock.  The connection began before, perhaps with a
+  // backend that the service has given its place to others since.
+  std::optional<uint64_t> underway_s;
 };
 
 // One end of the connection as policy sees it.

@@ -230,11 +230,13 @@ OfflineTables TestNode::Compile() const {
   }
   tables.policy_sets = std::move(policy_builder).Build();
 
-  ServiceTableBuilder service_builder(settings.maglev_seed);
-  for (const ServiceSpec& service : services) {
-    CheckOk(service_builder.Insert(service));
-  }
-  blob(BlobKind::kServices) = ValueOrDie(service_builder.Build());
+  const auto build = [this](const std::vector<ServiceSpec>& specs) {
+    ServiceTableBuilder builder(settings.maglev_seed);
+    for (const ServiceSpec& spec : specs) CheckOk(builder.Insert(spec));
+    return ValueOrDie(builder.Build());
+  };
+  blob(BlobKind::kServices) = build(services);
+  blob(BlobKind::kEarlierServices) = build(earlier_services);
   tables.bindings.assign(bindings.begin(), bindings.end());
   return tables;
 }

@@ -53,6 +53,7 @@ struct TestNode {
   std::map<IpPrefix, RouteTarget> routes;
   std::vector<PolicySetSpec> policy_sets;  // by PolicySetId
   std::vector<ServiceSpec> services;
+  std::vector<ServiceSpec> earlier_services;  // as BlobKind::kEarlierServices
 
   OfflineTables Compile() const;
 };

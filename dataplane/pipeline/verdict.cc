@@ -38,6 +38,15 @@ bool KeepsMapping(const ConnectionView& view) {
   return (view.record.flags & flag) != 0;
 }
 
+// Whether the connection's service may have to note that it is one: a client
+// is there, and has its backend.
+bool HasJustBegun(const ConnectionView& view, ConnectionState before) {
+  return view.state != before &&
+         view.record.service != ConnectionRecord::kNoService &&
+         (view.state == ConnectionState::kEstablished ||
+          view.state == ConnectionState::kReplied);
+}
+
 }  // namespace
 
 bool IsVerdictCurrent(const ForwardingState& state,
@@ -110,6 +119,9 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
   if (connections.Touch(view, meta.packet_bytes, burst.now_ns, is_alive) &&
       KeepsMapping(view)) {
     ConnectionOpener(context, burst).KeepMapping(view);
+  }
+  if (HasJustBegun(view, before)) {
+    ConnectionOpener(context, burst).KeepAffinity(view);
   }
   return DropReason::kNone;
 }

@@ -1,6 +1,7 @@
 // Connections over ObserveService's socket: listed by the names that people
 // use, filtered, flushed; in both families.
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,17 @@ class ConnectionsTest : public ApiTest,
       insert(ContactKey(flow), ContactKey(leaving), kNatContact);
     }
   }
+  // Notes that db has web as its backend.
+  void InsertAffinity() {
+    NewConnection noted;
+    noted.original = TcpFlow(GetParam().db, GetParam().service, 80);
+    noted.reply = TcpFlow(GetParam().db, GetParam().web, 8080).Reversed();
+    noted.original.protocol = noted.reply.protocol = IpProtocol{255};
+    noted.state = ConnectionState::kReplied;
+    noted.flags = kAffinity | kKeptByOriginal;
+    ASSERT_EQ(connections().Insert(WorkerId{0}, noted, MonotonicNs()).status,
+              InsertStatus::kInserted);
+  }
   // The mappings that a request finds.
   std::vector<v1::NatMapping> Mappings(const std::string& text) {
     grpc::ClientContext call;
@@ -131,6 +143,25 @@ TEST_P(ConnectionsTest, ConnectionsAreListedByNames) {
   v1::GetCountersResponse response;
   ASSERT_TRUE(observe().GetCounters(&call, {}, &response).ok());
   EXPECT_EQ(response.totals().connections_active(), 1u);
+}
+
+// What else lies in their table is told apart.
+TEST_P(ConnectionsTest, MappingsAndAffinitiesAreNotCountedAsConnections) {
+  InsertConnection();
+  InsertMapping(40000, 12345, {"192.0.2.7", "192.0.2.8"});
+  InsertAffinity();
+  grpc::ClientContext call;
+  v1::GetCountersResponse response;
+  ASSERT_TRUE(observe().GetCounters(&call, {}, &response).ok());
+  EXPECT_EQ(response.totals().connections_active(), 1u);
+  std::map<std::string, uint64_t> used;
+  const v1::GetStatusResponse status = Status();
+  for (const v1::Usage& usage : status.usage()) {
+    used[usage.name()] = usage.used();
+    EXPECT_LE(usage.used(), usage.capacity()) << usage.name();
+  }
+  EXPECT_EQ(used["connections"], 1u);
+  EXPECT_EQ(used["NAT mappings and affinities"], 4u);
 }
 
 TEST_P(ConnectionsTest, ConnectionsAreFiltered) {

@@ -21,7 +21,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "controlplane/service/monotonic_clock.h"
+#include "controlplane/publish/monotonic_clock.h"
 #include "dataplane/memory/table_memory.h"
 #include "dataplane/memory/worker_memory.h"
 

@@ -1,12 +1,12 @@
-// controlplane/service/monotonic_clock.h
+// controlplane/publish/monotonic_clock.h
 //
-// MonotonicNs(), MonotonicSeconds(): the clock that the times in worker memory
-// are of.
+// MonotonicNs(), MonotonicSeconds(): the clock that workers have, and that the
+// times in both memories are of.
 //
 // Any thread.
 
-#ifndef VSWITCH_CONTROLPLANE_SERVICE_MONOTONIC_CLOCK_H_
-#define VSWITCH_CONTROLPLANE_SERVICE_MONOTONIC_CLOCK_H_
+#ifndef VSWITCH_CONTROLPLANE_PUBLISH_MONOTONIC_CLOCK_H_
+#define VSWITCH_CONTROLPLANE_PUBLISH_MONOTONIC_CLOCK_H_
 
 #include <time.h>
 
@@ -27,4 +27,4 @@ inline uint32_t MonotonicSeconds() {
 
 }  // namespace vswitch
 
-#endif  // VSWITCH_CONTROLPLANE_SERVICE_MONOTONIC_CLOCK_H_
+#endif  // VSWITCH_CONTROLPLANE_PUBLISH_MONOTONIC_CLOCK_H_
