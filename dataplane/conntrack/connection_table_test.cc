@@ -299,7 +299,7 @@ TEST_P(ConnectionTableTest, CountsAreKeptByDirection) {
 TEST_P(ConnectionTableTest, FullTableRefusesAndRecovers) {
   ConnectionTable table = Attach(1);
   for (uint32_t i = 0; i < kCapacity; ++i) {
-    ASSERT_EQ(table.Insert(kWorker, Connection(i), kNow).status,
+    ASSERT_EQ(table.Insert(kWorker, Answered(Connection(i)), kNow).status,
               InsertStatus::kInserted)
         << i;
   }
