@@ -125,6 +125,7 @@ kind: Settings
 metadata: {name: default}
 spec: {gatewayMAC: "02:00:00:00:00:01", timeoutProfile: RFC,
        timeouts: {tcpEstablishedSeconds: 8000, icmpSeconds: 90},
+       connectionLimits: {podConnections: 5000, podNatPorts: 0},
        tcpNeedsSyn: true, icmpErrorsPerSecond: 0,
        sourceNAT: {disabled: true, firstPort: 20000,
                    tcpEndpointIndependent: true}}
@@ -233,6 +234,9 @@ TEST(ManifestTest, ReadsEveryKindAndSkipsWhatASwitchDoesNotNeed) {
   EXPECT_EQ(settings.timeout_profile(), v1::TIMEOUT_PROFILE_RFC);
   EXPECT_EQ(settings.timeouts().tcp_established_seconds(), 8000u);
   EXPECT_EQ(settings.timeouts().icmp_seconds(), 90u);
+  EXPECT_EQ(settings.connection_limits().pod_connections(), 5000u);
+  EXPECT_TRUE(settings.connection_limits().has_pod_nat_ports());
+  EXPECT_FALSE(settings.connection_limits().has_half_open());
   EXPECT_TRUE(settings.tcp_needs_syn());
   EXPECT_TRUE(settings.source_nat().disabled());
   EXPECT_EQ(settings.source_nat().first_port(), 20000u);

@@ -177,6 +177,13 @@ void AddSettings(const v1::Settings& settings, Json& object) {
         timeouts.GetReflection()->GetUInt32(timeouts, field);
     if (seconds != 0) spec["timeouts"][field->json_name()] = seconds;
   }
+  const v1::ConnectionLimits& limits = settings.connection_limits();
+  for (int i = 0; i < limits.GetDescriptor()->field_count(); ++i) {
+    const auto* field = limits.GetDescriptor()->field(i);
+    if (!limits.GetReflection()->HasField(limits, field)) continue;
+    spec["connectionLimits"][field->json_name()] =
+        limits.GetReflection()->GetUInt32(limits, field);
+  }
   if (settings.tcp_needs_syn()) spec["tcpNeedsSyn"] = true;
   if (settings.has_icmp_errors_per_second()) {
     spec["icmpErrorsPerSecond"] = settings.icmp_errors_per_second();

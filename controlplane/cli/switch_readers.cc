@@ -14,6 +14,7 @@ constexpr uint64_t kMaxMtu = 65535;
 constexpr uint64_t kMaxPort = 65535;
 constexpr uint64_t kMaxRate = 1'000'000'000;
 constexpr uint64_t kMaxTimeout = 1u << 30;  // seconds
+constexpr uint64_t kMaxLimit = 1u << 30;
 
 void ReadSourceNat(const YamlNode& node, const std::string& path,
                    ReadContext& context, v1::SourceNat& nat) {
@@ -91,6 +92,19 @@ void ReadTimeouts(MappingReader& timeouts, v1::ConnectionTimeouts& message) {
   timeouts.Finish();
 }
 
+// Likewise.
+void ReadLimits(MappingReader& limits, v1::ConnectionLimits& message) {
+  const auto& descriptor = *v1::ConnectionLimits::descriptor();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const auto* field = descriptor.field(i);
+    if (auto number = limits.Number(field->json_name(), 0, kMaxLimit)) {
+      message.GetReflection()->SetUInt32(&message, field,
+                                         static_cast<uint32_t>(*number));
+    }
+  }
+  limits.Finish();
+}
+
 void ReadSettings(MappingReader& object, v1::Settings& settings) {
   object.Require("spec");
   object.Mapping("spec", [&](const YamlNode& node, const std::string& path) {
@@ -108,6 +122,11 @@ void ReadSettings(MappingReader& object, v1::Settings& settings) {
                  [&](const YamlNode& child, const std::string& child_path) {
                    MappingReader timeouts(child, child_path, object.context());
                    ReadTimeouts(timeouts, *settings.mutable_timeouts());
+                 });
+    spec.Mapping("connectionLimits",
+                 [&](const YamlNode& child, const std::string& child_path) {
+                   MappingReader limits(child, child_path, object.context());
+                   ReadLimits(limits, *settings.mutable_connection_limits());
                  });
     if (auto value = spec.Bool("tcpNeedsSyn")) {
       settings.set_tcp_needs_syn(*value);

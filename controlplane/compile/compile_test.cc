@@ -188,6 +188,17 @@ TEST_F(CompileTest, SourceNatTakesItsPoolOrNothing) {
   EXPECT_EQ(cluster_.Compile()->forwarding().settings().nat.address_count, 0u);
 }
 
+TEST_F(CompileTest, SettingsKeepTheirLimits) {
+  cluster_.Add("", std::string(kSettingsName),
+               SwitchSettings{.limits = {1, 2, kNoLimit, 4}});
+  const ConnectionLimits limits =
+      cluster_.Compile()->forwarding().settings().limits;
+  EXPECT_EQ(limits.half_open, 1u);
+  EXPECT_EQ(limits.pod_connections, 2u);
+  EXPECT_EQ(limits.pod_half_open, kNoLimit);
+  EXPECT_EQ(limits.pod_nat_ports, 4u);
+}
+
 // U-07, RFC 4787 REQ-7.
 TEST_F(CompileTest, PoolOfSourceNatIsNoPods) {
   cluster_.Add("", "n2",

@@ -92,6 +92,7 @@ absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
               settings.node_addresses);
   }
   settings.timeouts = CompleteTimeouts(wanted.timeouts, wanted.timeout_profile);
+  settings.limits = wanted.limits;
   settings.tcp_needs_syn = wanted.tcp_needs_syn ? 1 : 0;
   settings.icmp_errors_per_second = wanted.icmp_errors_per_second;
   settings.icmp_errors_per_second_port = wanted.icmp_errors_per_second_port;

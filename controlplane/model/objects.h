@@ -229,6 +229,7 @@ struct SwitchSettings {
   uint32_t mtu = 1500;
   TimeoutProfile timeout_profile = TimeoutProfile::kRfc;
   ConnectionTimeouts timeouts{};  // 0: the profile's
+  ConnectionLimits limits{};      // 0: the default; kNoLimit: none
   bool tcp_needs_syn = false;     // nothing else begins a TCP connection
   uint32_t icmp_errors_per_second = 1000;
   uint32_t icmp_errors_per_second_port = 100;

@@ -358,6 +358,7 @@ TEST(ResourcesTest, SurvivesARoundTrip) {
       "metadata { name: 'default' } settings { gateway_ipv6: 'fd00::1' "
       "icmp_errors_per_second: 0 timeout_profile: TIMEOUT_PROFILE_RFC "
       "timeouts { tcp_established_seconds: 7440 udp_seconds: 120 } "
+      "connection_limits { half_open: 9 pod_nat_ports: 0 } "
       "tcp_needs_syn: true ignored_pod_labels: 'example.com/*' source_nat { "
       "disabled: true addresses: '192.0.2.1' addresses: '2001:db8::1' "
       "first_port: 20000 last_port: 20999 excluded_cidrs: '10.0.0.0/8' "
@@ -396,6 +397,28 @@ TEST(ResourcesTest, RfcProfileRefusesWhatTheRfcsForbid) {
         settings(less + " timeout_profile: TIMEOUT_PROFILE_LINUX").ok());
   }
   EXPECT_FALSE(settings("timeouts { tcp_closed_seconds: 2000000000 }").ok());
+}
+
+// Conformance C-04, C-05: a limit that is not set is not one of 0.
+TEST(ResourcesTest, LimitsAreDefaultsNumbersOrNone) {
+  const auto settings = [](const std::string& fields) {
+    return ToModel(
+        Parse("metadata { name: 'default' } settings { "
+              "connection_limits { " +
+              fields + " } }"));
+  };
+  const absl::StatusOr<Object> object =
+      settings("half_open: 0 pod_connections: 5 pod_half_open: 7");
+  ASSERT_TRUE(object.ok()) << object.status();
+  const ConnectionLimits& limits =
+      std::get<SwitchSettings>(object->spec).limits;
+  EXPECT_EQ(limits.half_open, kNoLimit);
+  EXPECT_EQ(limits.pod_connections, 5u);
+  EXPECT_EQ(limits.pod_half_open, 7u);
+  EXPECT_EQ(limits.pod_nat_ports, 0u);
+  EXPECT_THAT(settings("pod_nat_ports: 2000000000").status().message(),
+              AllOf(HasSubstr("settings.connection_limits.pod_nat_ports"),
+                    HasSubstr("at most")));
 }
 
 TEST(ErrorsTest, GrpcStatusCarriesDetails) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "controlplane/translate/to_model_internal.h"
+#include "dataplane/conntrack/connection_limits.h"
 #include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
@@ -264,6 +265,29 @@ void ReadTimeouts(FieldReader& reader, const FieldPath& path,
   }
 }
 
+// More than any table has.
+constexpr uint32_t kMostLimit = 1u << 30;
+
+ConnectionLimits ReadLimits(FieldReader& reader, const FieldPath& path,
+                            const v1::ConnectionLimits& message) {
+  ConnectionLimits limits{};
+  const auto& reflection = *message.GetReflection();
+  for (const LimitField& field : kLimitFields) {
+    const std::string name(field.name);
+    const auto* descriptor =
+        v1::ConnectionLimits::descriptor()->FindFieldByName(name);
+    if (!reflection.HasField(message, descriptor)) continue;
+    const uint32_t limit = reflection.GetUInt32(message, descriptor);
+    limits.*field.field = limit == 0 ? kNoLimit : limit;
+    if (limit > kMostLimit) {
+      reader.AddFault({&path, name},
+                      absl::StrCat("is ", limit, "; at most ", kMostLimit,
+                                   ", or 0 for no limit"));
+    }
+  }
+  return limits;
+}
+
 SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
                             const v1::Settings& message) {
   SwitchSettings settings;
@@ -291,6 +315,8 @@ SwitchSettings ReadSettings(FieldReader& reader, const FieldPath& path,
   settings.source_nat =
       ReadSourceNat(reader, {&path, "source_nat"}, message.source_nat());
   ReadTimeouts(reader, {&path, "timeouts"}, message.timeouts(), settings);
+  settings.limits = ReadLimits(reader, {&path, "connection_limits"},
+                               message.connection_limits());
   settings.tcp_needs_syn = message.tcp_needs_syn();
   if (message.has_icmp_errors_per_second()) {
     settings.icmp_errors_per_second = message.icmp_errors_per_second();

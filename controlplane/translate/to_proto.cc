@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "controlplane/translate/resources.h"
 #include "controlplane/translate/to_proto_internal.h"
+#include "dataplane/conntrack/connection_limits.h"
 #include "dataplane/conntrack/timeouts.h"
 
 namespace vswitch {
@@ -144,6 +145,16 @@ void Fill(const SwitchSettings& settings, v1::Settings* out) {
         v1::ConnectionTimeouts::descriptor()->FindFieldByName(
             absl::StrCat(field.name, "_seconds")),
         seconds);
+  }
+  for (const LimitField& field : kLimitFields) {
+    const uint32_t limit = settings.limits.*field.field;
+    if (limit == 0) continue;
+    v1::ConnectionLimits& limits = *out->mutable_connection_limits();
+    limits.GetReflection()->SetUInt32(
+        &limits,
+        v1::ConnectionLimits::descriptor()->FindFieldByName(
+            std::string(field.name)),
+        limit == kNoLimit ? 0 : limit);
   }
   out->set_tcp_needs_syn(settings.tcp_needs_syn);
   out->set_icmp_errors_per_second(settings.icmp_errors_per_second);

@@ -190,7 +190,7 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kConnectionsFull, "CONNECTIONS_FULL", kFirstPacket, kResource,
      "connection table is full", "faults F-51"},
     {kConnectionQuota, "CONNECTION_QUOTA", kFirstPacket, kResource,
-     "pod has its quota of connections", "faults F-51"},
+     "pod has its quota of connections, or of unanswered ones", "faults F-51"},
     {kConnectionInvalid, "CONNECTION_INVALID", kConnections, kAttack,
      "TCP segment that the connection's state or window forbids", "RFC 9293"},
     {kConnectionRstWindow, "CONNECTION_RST_WINDOW", kConnections, kAttack,

@@ -218,11 +218,14 @@ enum class InsertStatus : uint8_t {
   // A bucket was held for too long by a worker that does not run.  The packet
   // may go on as it was judged; the next one makes the entry.
   kBusy,
+  kPodQuota,     // the pod has as many entries, or half-open ones, as it may
+  kNatPodQuota,  // the pod has as many ports of source NAT as it may
 };
 
 struct InsertResult {
   InsertStatus status = InsertStatus::kFull;
-  ConnectionView view;  // of kInserted, kExisted
+  bool has_evicted = false;  // a connection that nobody had answered
+  ConnectionView view;       // of kInserted, kExisted
 };
 
 // Counts of one direction of a connection.  They begin anew at 2^39 packets and

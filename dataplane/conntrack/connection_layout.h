@@ -68,6 +68,10 @@ void VisitConnections(const ConnectionTableLayout& layout,
                       absl::FunctionRef<void(const ConnectionInfo&)> visit);
 uint64_t CountConnections(const ConnectionTableLayout& layout);
 
+// Tells the quota about a live entry.
+void NoteFound(const SharedConnectionStore& store, uint32_t index,
+               ConnectionQuota& quota);
+
 // Repairs what a killed writer left; afterwards every entry is live with both
 // its slots, or free.  REQUIRES: nobody else writes the memory.
 RecoveryReport RecoverConnections(ConnectionTableLayout& layout);

@@ -53,7 +53,7 @@ class ConnectionRecoveryTest : public testing::TestWithParam<IpFamily> {
     for (uint32_t i = 1;; ++i) {
       // Seconds pass, so that entries are used again and again.
       const uint64_t now_ns = kNow + i / 4 * kSecondNs;
-      const NewConnection connection = Connection(random() % kFlows);
+      const NewConnection connection = Answered(Connection(random() % kFlows));
       ConnectionView view = table.Lookup(connection.original);
       if (!view.found()) {
         table.Insert(kWorker, connection, now_ns);
@@ -161,7 +161,7 @@ TEST_P(ConnectionRecoveryTest, KilledWriterLeavesNothingThatIsNotRepaired) {
     uint32_t inserted = 0;
     for (uint32_t number = kFlows; number < kFlows + kCapacity; ++number) {
       const InsertStatus status =
-          table.Insert(kWorker, Connection(number), kNow).status;
+          table.Insert(kWorker, Answered(Connection(number)), kNow).status;
       if (status == InsertStatus::kInserted) ++inserted;
       ASSERT_NE(status, InsertStatus::kBusy);
     }

@@ -10,6 +10,7 @@
 #include "dataplane/base/planted_bug.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/conntrack/connection_layout.h"
+#include "dataplane/conntrack/connection_quota.h"
 #include "dataplane/conntrack/flow_finder.h"
 #include "dataplane/conntrack/timeouts.h"
 #include "dataplane/conntrack/worker_lists.h"
@@ -130,10 +131,13 @@ absl::StatusOr<ConnectionTable> ConnectionTable::Attach(
   const uint32_t limit = UsedLimit(layout);
   table.lists_ = std::make_unique<WorkerLists>(layout.store.arrays().capacity,
                                                limit, worker_count);
+  table.quota_ =
+      std::make_unique<ConnectionQuota>(layout.store.arrays().capacity);
   for (uint32_t index = 0; index < limit; ++index) {
     if (layout.store.State(index).life == EntryLife::kLive) {
       table.lists_->ArmFound(static_cast<WorkerId>(index % worker_count),
                              index);
+      NoteFound(layout.store, index, *table.quota_);
     } else {
       table.lists_->AddFree(index);
     }
@@ -202,15 +206,17 @@ void ConnectionTable::RaiseUsedLimit(uint32_t index) {
 
 InsertResult ConnectionTable::Insert(WorkerId worker,
                                      const NewConnection& connection,
-                                     uint64_t now_ns) {
+                                     uint64_t now_ns,
+                                     const ConnectionLimits& limits) {
   SharedConnectionStore& store = layout_->store;
   const uint32_t now_s = ToSeconds(now_ns);
   InsertResult result;
-  const uint32_t index = lists_->Allocate(worker);
+  const uint32_t index = TakeEntry(worker, connection, limits, now_s, result);
   if (index == kNoConnection) return result;
   // The next insertion comes soon.
   if (const uint32_t next = lists_->NextFree(worker); next != kNoConnection) {
     store.PrefetchToFill(next);
+    quota_->Prefetch(next);
   }
   const ConnectionRecord record = RecordOf(connection);
   // The buckets may be far away still; filling the entry takes as long as their
@@ -226,9 +232,12 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
                       : InsertStatus::kBusy;
   ConnectionView& view = result.view;
   if (result.status == InsertStatus::kInserted) {
-    lists_->Arm(worker, index,
-                now_s + FirstLook(worker, record.protocol, connection.state),
-                now_s);
+    // An entry that was evicted still is in a wheel.
+    if (!result.has_evicted) {
+      lists_->Arm(worker, index,
+                  now_s + FirstLook(worker, record.protocol, connection.state),
+                  now_s);
+    }
     // The index is ours, so the incarnation cannot be another's already.
     const uint16_t incarnation = store.State(index).incarnation;
     view = {.index = index,
@@ -239,7 +248,8 @@ InsertResult ConnectionTable::Insert(WorkerId worker,
             .record = record};
     return result;
   }
-  lists_->Free(worker, index);
+  quota_->Forget(index);
+  if (!result.has_evicted) lists_->Free(worker, index);
   if (result.status == InsertStatus::kExisted) {
     view = Lookup(connection.original);
     if (!view.found()) result.status = InsertStatus::kBusy;
@@ -262,16 +272,19 @@ TrackAction ConnectionTable::Track(ConnectionView& view,
   // Fails only when packets of this very connection change the state at the
   // same time; then what they leave is looked at again.
   for (uint32_t attempt = 0; view.found() && attempt < 8; ++attempt) {
+    const ConnectionState before = view.state;
     if (!is_tcp) {
       if (view.direction == FlowDirection::kOriginal ||
           view.state == ConnectionState::kReplied ||
           store.ChangeState(view, ConnectionState::kReplied)) {
+        NoteState(view, before);
         return TrackAction::kPass;
       }
       continue;
     }
     const std::optional<TrackAction> action =
         TrackSegment(store, view, segment);
+    NoteState(view, before);
     if (action.has_value()) return *action;
   }
   return TrackAction::kPass;
@@ -281,10 +294,6 @@ bool ConnectionTable::Touch(const ConnectionView& view, uint32_t bytes,
                             uint64_t now_ns, bool is_alive) {
   return view.found() &&
          layout_->store.Touch(view, bytes, ToSeconds(now_ns), is_alive);
-}
-
-bool ConnectionTable::Erase(const ConnectionView& view) {
-  return view.found() && layout_->store.Remove(view.index, view.incarnation);
 }
 
 ExpireResult ConnectionTable::Expire(WorkerId worker, uint64_t now_ns,
@@ -330,8 +339,7 @@ bool ConnectionTable::LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
   SharedConnectionStore& store = layout_->store;
   const EntryState state = store.State(index);
   if (state.life != EntryLife::kLive) {
-    store.Release(index);
-    lists_->Free(worker, index);
+    TakeBack(worker, index, state.incarnation, now_s);
     return false;
   }
   // The protocol never changes while the entry lives.
@@ -363,8 +371,7 @@ void ConnectionTable::End(WorkerId worker, const Ended& ended, uint32_t now_s,
     lists_->Arm(worker, ended.index, now_s + 1, now_s);
     return;
   }
-  store.Release(ended.index);
-  lists_->Free(worker, ended.index);
+  TakeBack(worker, ended.index, ended.incarnation, now_s);
   const bool closed = ended.state == ConnectionState::kClosed ||
                       ended.state == ConnectionState::kTimeWait;
   ++result.deleted[static_cast<uint32_t>(closed ? DeleteReason::kClosed
@@ -383,7 +390,9 @@ uint64_t ConnectionTable::FlushIf(
   for (uint32_t index = 0; index < limit; ++index) {
     ConnectionView view;
     if (!store.Read(index, view) || !matches(view.record)) continue;
-    if (store.Remove(index, view.incarnation)) ++flushed;
+    if (!store.Remove(index, view.incarnation)) continue;
+    static_cast<void>(quota_->End(index, view.incarnation));
+    ++flushed;
   }
   // The entries are their workers'; without this they would take them back
   // only when their time comes.

@@ -20,6 +20,9 @@
 // or half linked.  TCP windows are learned anew.  One process at a time may
 // attach for writing; it must have ended before the next one attaches.
 //
+// Who may have how many entries, and which go where there is no room, is
+// connection_quota.h's.
+//
 // Threads: a WorkerId's Insert() and Expire() are that worker's thread only;
 // all else is thread-safe.  Nothing waits without a bound, allocates or reads
 // a clock.  Times are of one monotonic clock of the machine, in nanoseconds.
@@ -39,6 +42,7 @@
 #include "dataplane/base/flow_key.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/conntrack/connection.h"
+#include "dataplane/conntrack/connection_limits.h"
 #include "dataplane/conntrack/tcp_state.h"
 #include "dataplane/conntrack/tcp_window.h"
 #include "dataplane/forwarding/records.h"
@@ -46,6 +50,7 @@
 
 namespace vswitch {
 
+class ConnectionQuota;
 struct ConnectionTableLayout;
 class FlowFinder;
 class WorkerLists;
@@ -115,9 +120,12 @@ class ConnectionTable {
   FlowFinder flow_finder();
 
   // Makes an entry that both keys lead to, or adopts the one that another
-  // worker made at the same time.
+  // worker made at the same time.  `limits` are complete: those that hold for
+  // the connection's source.  Where half-open connections have used up theirs,
+  // or the table is full, one that was never answered is evicted.
   InsertResult Insert(WorkerId worker, const NewConnection& connection,
-                      uint64_t now_ns);
+                      uint64_t now_ns,
+                      const ConnectionLimits& limits = kUnlimited);
 
   // Stores the result of judging a connection again, and copies it to
   // view.record.  Returns false, storing nothing, if the entry is gone or
@@ -160,6 +168,9 @@ class ConnectionTable {
   // Returns the number of live connections, by a walk over the table.
   uint64_t CountActive() const;
 
+  // Who uses how much of the table.
+  const ConnectionQuota& quota() const { return *quota_; }
+
  private:
   // Entries that Expire() looks at together.
   static constexpr uint32_t kExpireBatch = 16;
@@ -176,6 +187,13 @@ class ConnectionTable {
   uint32_t FirstLook(WorkerId worker, IpProtocol protocol,
                      ConnectionState state) const;
   void RaiseUsedLimit(uint32_t index);
+  uint32_t TakeEntry(WorkerId worker, const NewConnection& connection,
+                     const ConnectionLimits& limits, uint32_t now_s,
+                     InsertResult& result);
+  uint32_t Evict(uint32_t now_s);
+  void TakeBack(WorkerId worker, uint32_t index, uint16_t incarnation,
+                uint32_t now_s);
+  void NoteState(const ConnectionView& view, ConnectionState before);
   bool LookAt(WorkerId worker, uint32_t index, uint32_t now_s,
               const ConnectionTimeouts& timeouts, Ended& ended);
   void End(WorkerId worker, const Ended& ended, uint32_t now_s,
@@ -185,6 +203,7 @@ class ConnectionTable {
   std::unique_ptr<WorkerLists> lists_;
   // What each worker's last Expire() was given.
   std::array<ConnectionTimeouts, kMaxWorkers> timeouts_of_{};
+  std::unique_ptr<ConnectionQuota> quota_;
   RecoveryReport recovery_;
 };
 

@@ -110,8 +110,9 @@ class Model {
 
  private:
   void Insert(uint32_t flow) {
+    // What was answered is never evicted.
     NewConnection connection =
-        NumberedConnection(family_, flow, IpProtocol::kUdp);
+        Answered(NumberedConnection(family_, flow, IpProtocol::kUdp));
     connection.judgement.generation = generation_;
     const WorkerId worker{static_cast<uint8_t>(flow % kWorkers)};
     const InsertStatus status =

@@ -154,8 +154,8 @@ TEST_F(ConnectionTableTsanTest, EveryLookupSeesOneWholeConnection) {
   uint32_t inserted = 0;
   for (uint32_t number = 0; number < 2 * kCapacity; ++number) {
     const WorkerId worker{static_cast<uint8_t>(number % kWorkers)};
-    if (table_.Insert(worker, FlowOf(number), 5000 * kSecondNs).status ==
-        InsertStatus::kInserted) {
+    if (table_.Insert(worker, Answered(FlowOf(number)), 5000 * kSecondNs)
+            .status == InsertStatus::kInserted) {
       ++inserted;
     }
   }

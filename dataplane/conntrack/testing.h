@@ -78,6 +78,14 @@ inline NewConnection NumberedConnection(
   return connection;
 }
 
+// Returns the connection as it is once its answer has come: never evicted.
+inline NewConnection Answered(NewConnection connection) {
+  connection.state = connection.original.protocol == IpProtocol::kTcp
+                         ? ConnectionState::kEstablished
+                         : ConnectionState::kReplied;
+  return connection;
+}
+
 }  // namespace vswitch
 
 #endif  // VSWITCH_DATAPLANE_CONNTRACK_TESTING_H_

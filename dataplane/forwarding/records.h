@@ -112,6 +112,16 @@ struct ConnectionTimeouts {
                          const ConnectionTimeouts&) = default;
 };
 
+// How much of the connection table may be in use at once.  0: a share of the
+// table, see conntrack/connection_limits.h.
+inline constexpr uint32_t kNoLimit = 0xffffffff;
+struct ConnectionLimits {
+  uint32_t half_open;  // not answered yet, of the whole switch
+  uint32_t pod_connections;
+  uint32_t pod_half_open;
+  uint32_t pod_nat_ports;
+};
+
 inline constexpr uint32_t kMaxNodeAddresses = 8;
 struct Settings {
   MacAddress gateway_mac;  // the switch's own, on every port
@@ -123,6 +133,7 @@ struct Settings {
   IpAddress node_addresses[kMaxNodeAddresses];
   NatSettings nat;
   ConnectionTimeouts timeouts;
+  ConnectionLimits limits;
   uint32_t tcp_needs_syn;           // 1: nothing else begins a TCP connection
   uint32_t icmp_errors_per_second;  // of the whole switch, per worker
   uint32_t icmp_errors_per_second_port;  // caused by one port, per worker

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dataplane/base/planted_bug.h"
+#include "dataplane/conntrack/connection_limits.h"
 #include "dataplane/conntrack/timeouts.h"
 #include "dataplane/nat/source_nat.h"
 #include "dataplane/pipeline/host_lookup.h"
@@ -33,12 +34,6 @@ bool HasPort(IpProtocol protocol) {
   }
 }
 
-// Whether the entry only waits to be forgotten.
-bool IsOver(const ConnectionView& view) {
-  return view.found() && (view.state == ConnectionState::kTimeWait ||
-                          view.state == ConnectionState::kClosed);
-}
-
 }  // namespace
 
 InsertResult ConnectionOpener::Open(
@@ -64,15 +59,34 @@ InsertResult ConnectionOpener::Open(
   return result;
 }
 
+// The node and the world have no limits of their own, only pods have.
+ConnectionLimits ConnectionOpener::LimitsFor(EndpointId source) const {
+  const Settings& settings = burst_.state->settings();
+  const ConnectionLimits limits =
+      CompleteLimits(settings.limits, connections_.capacity(), settings.nat);
+  const EndpointRecord* endpoint = burst_.state->endpoint(source);
+  const bool is_pod = endpoint != nullptr && endpoint->is_host == 0;
+  return is_pod ? limits : WithoutPodLimits(limits);
+}
+
 InsertResult ConnectionOpener::Insert(const NewConnection& connection) {
-  const WorkerId worker = context_.environment.worker;
-  InsertResult result = connections_.Insert(worker, connection, burst_.now_ns);
+  const auto insert = [&] {
+    const InsertResult inserted = connections_.Insert(
+        context_.environment.worker, connection, burst_.now_ns,
+        LimitsFor(connection.judgement.source_endpoint));
+    if (inserted.has_evicted) {
+      Counter* deleted = context_.counters().connections_deleted;
+      deleted[static_cast<uint32_t>(ConnectionEnd::kEvicted)].Add(1);
+    }
+    return inserted;
+  };
+  InsertResult result = insert();
   if (result.status == InsertStatus::kReplyTaken) {
     // A TCP connection that is over, but not yet forgotten, gives way.
     ConnectionView holder = connections_.Lookup(connection.reply);
-    if (!IsOver(holder)) return result;
+    if (!holder.found() || !IsOver(holder.state)) return result;
     context_.EraseConnection(holder, ConnectionEnd::kReplaced);
-    result = connections_.Insert(worker, connection, burst_.now_ns);
+    result = insert();
   }
   if (result.status == InsertStatus::kInserted) {
     context_.counters().connections_inserted.Add(1);

@@ -44,7 +44,8 @@ class ConnectionOpener {
   // Makes the entry.  With `nat_address` the connection's source becomes that
   // address and a port that is free there: connection.reply and flags change.
   // kReplyTaken means that no port is free, or without `nat_address` that
-  // another connection has the reply's key.
+  // another connection has the reply's key.  A pod's connection keeps to the
+  // limits for pods.
   InsertResult Open(NewConnection& connection,
                     const std::optional<IpAddress>& nat_address);
 
@@ -68,6 +69,7 @@ class ConnectionOpener {
   void KeepAffinity(const ConnectionView& view);
 
  private:
+  ConnectionLimits LimitsFor(EndpointId source) const;
   InsertResult Insert(const NewConnection& connection);
   InsertResult InsertMapped(NewConnection& connection, FlowKey& leaving);
   ConnectionView InsertAffinity(const NewConnection& connection,

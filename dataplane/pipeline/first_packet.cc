@@ -30,6 +30,8 @@ std::optional<IcmpError> ErrorFor(DropReason reason) {
       return IcmpError::kNoRoute;
     case DropReason::kHostUnreachable:
     case DropReason::kConnectionsFull:
+    case DropReason::kConnectionQuota:
+    case DropReason::kNatPodQuota:
     case DropReason::kNatPortsExhausted:
       return IcmpError::kHostUnreachable;
     // As kube-proxy's REJECT does.
@@ -281,6 +283,10 @@ class FirstPacket {
         return DropReason::kNatPortsExhausted;
       case InsertStatus::kFull:
         return DropReason::kConnectionsFull;
+      case InsertStatus::kPodQuota:
+        return DropReason::kConnectionQuota;
+      case InsertStatus::kNatPodQuota:
+        return DropReason::kNatPodQuota;
       case InsertStatus::kBusy:
         // Without the entry no answer would find the way back through source
         // NAT.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "dataplane/base/status_macros.h"
+#include "dataplane/conntrack/connection_limits.h"
 #include "dataplane/conntrack/timeouts.h"
 #include "test/golden/pipeline/golden_nat.h"
 
@@ -159,6 +160,17 @@ absl::Status ChangeTimeout(absl::string_view name, const std::string& value,
   return absl::InvalidArgumentError(absl::StrCat("no timeout ", name));
 }
 
+absl::Status ChangeLimit(absl::string_view name, const std::string& value,
+                         TestNode& node) {
+  for (const LimitField& field : kLimitFields) {
+    if (field.name == name &&
+        absl::SimpleAtoi(value, &(node.settings.limits.*field.field))) {
+      return absl::OkStatus();
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat("limit-", name, "=", value));
+}
+
 absl::Status ChangeMtu(absl::string_view name, const std::string& value,
                        TestNode& node) {
   const PortId port = TestWorld::PortNamed(name);
@@ -199,6 +211,9 @@ absl::Status ChangeOne(const std::string& key, const std::string& value,
   absl::string_view name = key;
   if (absl::ConsumePrefix(&name, "timeout-")) {
     return ChangeTimeout(name, value, node);
+  }
+  if (absl::ConsumePrefix(&name, "limit-")) {
+    return ChangeLimit(name, value, node);
   }
   if (absl::ConsumePrefix(&name, "mtu-")) return ChangeMtu(name, value, node);
   return absl::InvalidArgumentError(absl::StrCat("unknown change ", key));

@@ -23,6 +23,7 @@
 //   icmp-errors=N   how many one port may cause in a second
 //   mtu-NAME=N      the MTU of that port
 //   timeout-NAME=N  a timer of dataplane/conntrack/timeouts.h, seconds
+//   limit-NAME=N    a limit of dataplane/conntrack/connection_limits.h
 //   profile=linux   all timers of that profile
 // and those of golden_nat.h.
 //

@@ -1,0 +1,121 @@
+// The connection table where room is short: an entry for a new connection, if
+// need be another's that nobody has answered, and entries on their way back.
+
+#include "dataplane/conntrack/connection_layout.h"
+#include "dataplane/conntrack/connection_quota.h"
+#include "dataplane/conntrack/connection_table.h"
+#include "dataplane/conntrack/worker_lists.h"
+
+namespace vswitch {
+namespace {
+
+ConnectionCharge ChargeOf(const NewConnection& connection) {
+  return {.owner = connection.judgement.source_endpoint,
+          .is_half_open = IsHalfOpen(connection.state),
+          .holds_nat_port = !IsOver(connection.state) &&
+                            HoldsNatPort(connection.flags, connection.original,
+                                         connection.reply)};
+}
+
+}  // namespace
+
+void NoteFound(const SharedConnectionStore& store, uint32_t index,
+               ConnectionQuota& quota) {
+  ConnectionView view;
+  if (!store.Read(index, view)) return;
+  const ConnectionRecord& record = view.record;
+  quota.Found(index, view.incarnation,
+              ChargeOf({.original = record.Key(FlowDirection::kOriginal),
+                        .reply = record.Key(FlowDirection::kReply),
+                        .judgement = record.judgement,
+                        .state = view.state,
+                        .flags = record.flags}));
+}
+
+// Returns an entry for `connection`, counted and noted, or kNoConnection with
+// the reason in result.status.  With result.has_evicted it is dead and in a
+// timer wheel, else free.
+uint32_t ConnectionTable::TakeEntry(WorkerId worker,
+                                    const NewConnection& connection,
+                                    const ConnectionLimits& limits,
+                                    uint32_t now_s, InsertResult& result) {
+  const ConnectionCharge charge = ChargeOf(connection);
+  result.status = quota_->Take(charge, limits);
+  if (result.status != InsertStatus::kInserted) return kNoConnection;
+  const bool is_over_budget =
+      charge.is_half_open && quota_->IsOverBudget(limits);
+  uint32_t index = kNoConnection;
+  if (!is_over_budget) index = lists_->Allocate(worker);
+  if (index == kNoConnection) {
+    // Nobody is to go for an entry that is not going to be made.
+    if (Lookup(connection.reply).found()) {
+      result.status = InsertStatus::kReplyTaken;
+    } else if (!Lookup(connection.original).found()) {
+      index = Evict(now_s);
+    }
+    result.has_evicted = index != kNoConnection;
+  }
+  if (index == kNoConnection && is_over_budget) {
+    index = lists_->Allocate(worker);
+  }
+  if (index == kNoConnection) {
+    quota_->GiveBack(charge);
+    if (result.status == InsertStatus::kInserted) {
+      result.status = InsertStatus::kFull;
+    }
+    return kNoConnection;
+  }
+  const auto incarnation =
+      static_cast<uint16_t>(layout_->store.State(index).incarnation + 1);
+  quota_->Note(index, incarnation, charge, now_s);
+  return index;
+}
+
+// Returns an entry whose connection was evicted, dead and claimed, or
+// kNoConnection.
+uint32_t ConnectionTable::Evict(uint32_t now_s) {
+  SharedConnectionStore& store = layout_->store;
+  const ConnectionQuota::Claim claim =
+      quota_->ClaimVictim(UsedLimit(*layout_), now_s);
+  if (!claim.valid()) return kNoConnection;
+  EntryState state = store.State(claim.index);
+  // What it became since it was claimed counts.
+  const bool may_go = IsHalfOpen(state.state) || IsOver(state.state);
+  if (may_go && ConnectionQuota::IsOf(claim, state.incarnation) &&
+      store.Remove(claim.index, state.incarnation)) {
+    quota_->EndClaimed(claim);
+    return claim.index;
+  }
+  // Dead already, or about to be made, or its bucket was held too long.
+  quota_->Unclaim(claim);
+  state = store.State(claim.index);
+  quota_->StateChanged(claim.index, state.incarnation, state.state);
+  return kNoConnection;
+}
+
+bool ConnectionTable::Erase(const ConnectionView& view) {
+  if (!view.found() || !layout_->store.Remove(view.index, view.incarnation)) {
+    return false;
+  }
+  static_cast<void>(quota_->End(view.index, view.incarnation));
+  return true;
+}
+
+// Takes a dead entry out of use, or waits for the worker that uses it again.
+void ConnectionTable::TakeBack(WorkerId worker, uint32_t index,
+                               uint16_t incarnation, uint32_t now_s) {
+  if (!quota_->End(index, incarnation)) {
+    lists_->Arm(worker, index, now_s + 1, now_s);
+    return;
+  }
+  layout_->store.Release(index);
+  lists_->Free(worker, index);
+}
+
+void ConnectionTable::NoteState(const ConnectionView& view,
+                                ConnectionState before) {
+  if (view.state == before || !view.found()) return;
+  quota_->StateChanged(view.index, view.incarnation, view.state);
+}
+
+}  // namespace vswitch
