@@ -1,16 +1,21 @@
 // dataplane/base/planted_bug.h
 //
-// kPlantedBug: the bug that this build has on purpose.  There is none unless a
-// file is compiled with -DVSWITCH_PLANTED_BUG=N, which tools/fuzz-planted-bugs
-// does for each of them, to show that the fuzz target of the pipeline finds it.
+// kPlantedBug: the bug that a build for tests has on purpose, to show that the
+// fuzz target of the pipeline finds it (tools/fuzz-planted-bugs).  A file that
+// is compiled with -DVSWITCH_PLANTED_BUGS has the one whose number the
+// environment variable VSWITCH_PLANTED_BUG gives, so that one build serves for
+// all of them; any other has none, and nothing of it is left in the program.
 //
 //   if (kPlantedBug == PlantedBug::kPortsNotSummed) change.l4 = 0;
 //
-// A constant of each file, so only .cc files may include this; without a bug
-// nothing of it is left in the program.
+// A constant of each file, so only .cc files may include this.
 
 #ifndef VSWITCH_DATAPLANE_BASE_PLANTED_BUG_H_
 #define VSWITCH_DATAPLANE_BASE_PLANTED_BUG_H_
+
+#ifdef VSWITCH_PLANTED_BUGS
+#include <cstdlib>
+#endif
 
 namespace vswitch {
 
@@ -28,11 +33,16 @@ enum class PlantedBug {
   kOddSegmentMissummed = 10,  // a sum over segments of odd lengths
 };
 
-#ifndef VSWITCH_PLANTED_BUG
-#define VSWITCH_PLANTED_BUG 0
+#ifdef VSWITCH_PLANTED_BUGS
+inline PlantedBug PlantedBugOfEnvironment() {
+  const char* number = std::getenv("VSWITCH_PLANTED_BUG");
+  return number == nullptr ? PlantedBug::kNone
+                           : static_cast<PlantedBug>(std::atoi(number));
+}
+static const PlantedBug kPlantedBug = PlantedBugOfEnvironment();
+#else
+constexpr PlantedBug kPlantedBug = PlantedBug::kNone;
 #endif
-
-constexpr PlantedBug kPlantedBug{VSWITCH_PLANTED_BUG};
 
 }  // namespace vswitch
 

@@ -26,8 +26,8 @@ namespace {
 // is checked before the connection takes the packet into account, so that such
 // a packet neither makes nor keeps one.
 bool HasTimeLeft(PipelineContext& context, Burst& burst, uint32_t slot) {
-  constexpr uint8_t kLastTtl = kPlantedBug == PlantedBug::kTtlOffByOne ? 0 : 1;
-  if (burst.metas[slot].ttl > kLastTtl) return true;
+  const uint8_t last = kPlantedBug == PlantedBug::kTtlOffByOne ? 0 : 1;
+  if (burst.metas[slot].ttl > last) return true;
   SendIcmpError(context, burst, slot, IcmpError::kTimeExceeded);
   return false;
 }

@@ -51,6 +51,8 @@ constexpr End kDestinations[] = {
     {"", "224.0.0.5", "ff02::5"},
     {"", "255.255.255.255", "ff0e::1"},
     {"", "127.0.0.1", "::1"},
+    {"", "10.96.0.14", "fd02::14"},           // remembers its clients
+    {"", "198.51.100.80", "2001:db8:80::1"},  // for clients outside
 };
 
 constexpr uint16_t kClientPorts[] = {1000,  1001,  40000, 53,

@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "dataplane/conntrack/timeouts.h"
 #include "dataplane/packet/packet.h"
 
@@ -24,6 +25,10 @@ constexpr size_t kLeastCutBytes = 68;
 constexpr const char* kPool[] = {"192.168.0.1", "198.51.100.7", "fd01::1",
                                  "2001:db8:ffff::7"};
 
+// Services for clients outside, too: IPv4, IPv6.
+constexpr const char* kSticky[] = {"10.96.0.14", "fd02::14"};
+constexpr const char* kPublic[] = {"198.51.100.80", "2001:db8:80::1"};
+
 IpAddress Address(const char* text) { return *IpAddress::Parse(text); }
 
 void CheckOk(const absl::Status& status) {
@@ -38,6 +43,55 @@ void UseNat(NatChoice choice, NatSettings& nat) {
   nat.last_port = choice == NatChoice::kWide ? kLastNatPort : kFirstNatPort + 1;
   for (const char* address : kPool) {
     nat.addresses[nat.address_count++] = Address(address);
+  }
+}
+
+// The address of a pod of the node, or of a host outside.
+IpAddress HostAddress(int number, bool is_ipv4) {
+  return Address(absl::StrCat(is_ipv4 ? (number < 10 ? "10.0.0." : "203.0.113.")
+                                      : (number < 10 ? "fd00::" : "2001:db8::"),
+                              number)
+                     .c_str());
+}
+
+// Services that remember a client's backend, of two pods, or of `guarded` and
+// `client` once the backends have moved.
+void AddAffinity(bool has_moved, TestNode& node) {
+  for (const IpProtocol protocol : {IpProtocol::kTcp, IpProtocol::kUdp}) {
+    for (const bool is_ipv4 : {true, false}) {
+      ServiceSpec spec{.address = Address(kSticky[is_ipv4 ? 0 : 1]),
+                       .protocol = protocol,
+                       .port = 53,
+                       .service = 92,
+                       .flags = kServiceFromInside | kServiceFromOutside,
+                       .affinity_s = 60};
+      spec.backends = {
+          {.address = HostAddress(2, is_ipv4), .port = 8080},
+          {.address = HostAddress(has_moved ? 4 : 3, is_ipv4), .port = 8080}};
+      spec.outside_backends = spec.backends;
+      node.services.push_back(spec);
+    }
+  }
+}
+
+// Services for clients outside: for one of them, and for all but not for pods.
+void AddOutside(TestNode& node) {
+  for (const bool is_ipv4 : {true, false}) {
+    ServiceSpec spec{.address = Address(kPublic[is_ipv4 ? 0 : 1]),
+                     .protocol = IpProtocol::kUdp,
+                     .port = 53,
+                     .service = 93,
+                     .flags = kServiceFromInside | kServiceFromOutside};
+    spec.backends = {{.address = HostAddress(3, is_ipv4), .port = 53}};
+    spec.outside_backends = spec.backends;
+    spec.source_ranges = {
+        *IpPrefix::Parse(is_ipv4 ? "203.0.113.8/30" : "2001:db8::8/126")};
+    node.services.push_back(spec);
+    spec.port = 80;
+    spec.service = 94;
+    spec.flags = kServiceFromOutside;
+    spec.source_ranges.clear();
+    node.services.push_back(spec);
   }
 }
 
@@ -73,18 +127,40 @@ PolicySetSpec& SetOf(TestNode& node, absl::string_view name) {
                                                   : endpoint.egress)];
 }
 
+// What `server` and `client` would be denied by, were it not a trial.
+void AddShadow(TestNode& node) {
+  const EndpointRecord& guarded =
+      node.endpoints[ToInt(TestWorld::PortNamed("guarded"))];
+  const EndpointRecord& jailed =
+      node.endpoints[ToInt(TestWorld::PortNamed("jailed"))];
+  node.endpoints[ToInt(TestWorld::PortNamed("server"))].shadow_ingress =
+      guarded.ingress;
+  node.endpoints[ToInt(TestWorld::PortNamed("client"))].shadow_egress =
+      jailed.egress;
+}
+
 OfflineTables Compile(const NodeChoices& choices) {
   TestNode node = MakeTestNode();
+  node.ports[ToInt(kUplink)].mtu = kUplinkMtu;
   UseNat(choices.nat, node.settings.nat);
   AddNodePorts(node);
+  AddAffinity(choices.is_other, node);
+  AddOutside(node);
+  AddShadow(node);
+  SetOf(node, "guarded")
+      .entries[0]
+      .traffic.push_back({IpProtocol::kUdp, 53, 53});
   if (choices.shuts_client_out) {
     SetOf(node, "guarded").entries[0].identities = {IdentityId{999}};
   }
-  if (choices.cuts_with_resets) {
+  if (choices.cuts_with_resets || choices.is_other) {
+    const EstablishedAction action = choices.cuts_with_resets
+                                         ? EstablishedAction::kReset
+                                         : EstablishedAction::kKeep;
     for (const char* name : {"guarded", "jailed"}) {
-      SetOf(node, name).default_precedence = Precedence(
-          PolicyTier::kNetworkPolicy, 0,
-          DenyVerdict(EstablishedAction::kReset, DenyResponse::kReset));
+      SetOf(node, name).default_precedence =
+          Precedence(PolicyTier::kNetworkPolicy, 0,
+                     DenyVerdict(action, DenyResponse::kReset));
     }
   }
   node.settings.tcp_needs_syn = choices.needs_syn ? 1 : 0;
@@ -124,6 +200,7 @@ NodeChoices NodeChoices::FromByte(uint8_t byte) {
   choices.needs_syn = (byte & 16) != 0;
   choices.client_is_new = (byte & 32) != 0;
   choices.has_linux_timeouts = (byte & 64) != 0;
+  choices.is_other = (byte & 128) != 0;
   return choices;
 }
 
@@ -131,7 +208,8 @@ uint8_t NodeChoices::ToByte() const {
   return static_cast<uint8_t>(
       static_cast<uint8_t>(nat) | (shuts_client_out ? 4 : 0) |
       (cuts_with_resets ? 8 : 0) | (needs_syn ? 16 : 0) |
-      (client_is_new ? 32 : 0) | (has_linux_timeouts ? 64 : 0));
+      (client_is_new ? 32 : 0) | (has_linux_timeouts ? 64 : 0) |
+      (is_other ? 128 : 0));
 }
 
 // Keeps what leaves, and counts as the daemon's transmitter does.
@@ -245,6 +323,13 @@ bool FuzzNode::IsPoolAddress(const IpAddress& address) {
       *new std::vector<IpAddress>({Address(kPool[0]), Address(kPool[1]),
                                    Address(kPool[2]), Address(kPool[3])});
   return std::find(pool.begin(), pool.end(), address) != pool.end();
+}
+
+bool FuzzNode::IsServiceOutside(const IpAddress& address) {
+  static const auto& services =
+      *new std::vector<IpAddress>({Address(kSticky[0]), Address(kSticky[1]),
+                                   Address(kPublic[0]), Address(kPublic[1])});
+  return std::find(services.begin(), services.end(), address) != services.end();
 }
 
 void FuzzNode::CheckBalance() const {

@@ -34,6 +34,8 @@ inline constexpr uint16_t kFirstNatPort = 20000;
 inline constexpr uint16_t kLastNatPort = 20999;
 inline constexpr uint16_t kNodePort = 30080;
 inline constexpr uint16_t kOtherNodePort = 30081;
+// Bytes of the longest IP packet that the uplink carries.
+inline constexpr uint32_t kUplinkMtu = 1280;
 
 // Aborts with `what`, unless `condition` holds.
 void Require(bool condition, const char* what);
@@ -47,6 +49,9 @@ struct NodeChoices {
   bool needs_syn = false;
   bool client_is_new = false;  // another pod has the addresses of `client`
   bool has_linux_timeouts = false;
+  // Policy keeps established connections, and some services' backends are
+  // other ones.
+  bool is_other = false;
 
   static NodeChoices FromByte(uint8_t byte);
   uint8_t ToByte() const;
@@ -100,6 +105,9 @@ class FuzzNode {
   const ConnectionTable& connections() const { return offline_->connections(); }
   // Whether `address` is one that source NAT gives in some configuration.
   static bool IsPoolAddress(const IpAddress& address);
+  // Whether clients outside know a service of the node by `address`, which is
+  // not the node's own.
+  static bool IsServiceOutside(const IpAddress& address);
 
   // Every packet has been accounted for, and every buffer is back.
   void CheckBalance() const;

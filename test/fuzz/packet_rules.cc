@@ -143,6 +143,7 @@ void CheckSourceOutside(const FuzzNode& node, PortId in,
   if (port.kind != PortKind::kPod) return;
   const auto* end = port.addresses + port.address_count;
   if (std::find(port.addresses, end, after.source) != end) return;
+  if (FuzzNode::IsServiceOutside(after.source)) return;
   Require(FuzzNode::IsPoolAddress(after.source),
           "a pod's packet leaves with a source that it owns");
   if (!after.HasL4Header()) return;

@@ -48,6 +48,13 @@ bool HasPorts(IpProtocol protocol) {
          protocol == IpProtocol::kUdpLite || protocol == IpProtocol::kSctp;
 }
 
+// Whether every link carries a packet, whole or in fragments.
+bool Fits(const PlainPacket& packet) {
+  const size_t bytes = (packet.IsIpv4() ? 20 : 40) + packet.options.size() +
+                       packet.payload.size();
+  return bytes <= kUplinkMtu || (packet.IsIpv4() && !packet.dont_fragment);
+}
+
 bool IsTraced() {
   static const bool is_traced = std::getenv("VSWITCH_FUZZ_TRACE") != nullptr;
   return is_traced;
@@ -228,7 +235,7 @@ void PipelineSession::ContinueFlow() {
 }
 
 bool PipelineSession::SendOf(Flow& flow, Way way, PlainPacket packet) {
-  const bool may_pass = Dress(packet, source_.Next());
+  const bool may_pass = Dress(packet, source_.Next()) && Fits(packet);
   const FuzzInput input = ToInput(packet, source_.Next());
   const FuzzResult result = Inject(flow.InPort(way), input);
   flows_.Note(flow, way, WhatLeft(result), may_pass, node_.now_ns());

@@ -173,9 +173,11 @@ void PipelineSession::SendFragments() {
   std::vector<PlainPacket> fragments = Fragments(packet, id, shape);
   const bool overlaps = (order & 0x80) != 0 && fragments.size() > 2;
   if (overlaps) fragments[2].fragment_offset -= 8;
+  const bool has_two_ends = (order & 8) != 0 && fragments.size() > 2;
+  if (has_two_ends) fragments[1].more_fragments = false;
   // Later ones may be asked for once the first one has passed, unless one of
   // them contradicts another.
-  bool may_ask = !is_shared && !overlaps && (order & 7) != 1 &&
+  bool may_ask = !is_shared && !overlaps && !has_two_ends && (order & 7) != 1 &&
                  (order & 7) != 3 && packet.protocol != IpProtocol::kEsp;
   for (const size_t index : Order(fragments.size(), order)) {
     SendFragment(flow, way, fragments[index], may_ask);
