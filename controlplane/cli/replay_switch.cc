@@ -147,7 +147,10 @@ class SwitchMaker {
     port.driver = PortResourceDriver::kDpdk;
     port.device = "uplink";
     if (options_.uplink_mtu != 0) port.mtu = options_.uplink_mtu;
-    if (options_.uplink_mac.has_value()) port.mac = options_.uplink_mac;
+    if (options_.uplink_mac.has_value()) {
+      port.mac = options_.uplink_mac;
+      port.gateways.clear();  // nobody need be asked
+    }
     AddPort(kReplayUplinkPort, std::move(port));
   }
 

@@ -73,6 +73,13 @@ absl::Status CheckKind(const Metadata& metadata, const Port& port) {
   if (!port.pod_name.empty()) {
     return FieldError(metadata, "pod", "only ports of kind pod have one");
   }
+  for (const IpAddress& router : port.gateways) {
+    if (router.IsUnspecified() || router.IsMulticast() || router.IsLoopback()) {
+      return FieldError(
+          metadata, "gateways",
+          absl::StrCat(router.ToString(), " is not the address of one router"));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -97,6 +104,9 @@ PortRecord MakeRecord(const Metadata& metadata, const Port& port,
   record.address_count = static_cast<uint8_t>(resolved.addresses.size());
   std::copy(resolved.addresses.begin(), resolved.addresses.end(),
             record.addresses);
+  if (port.kind == PortResourceKind::kUplink) {
+    for (const IpAddress& router : port.gateways) NameRouter(record, router);
+  }
   metadata.name.copy(record.name, sizeof(record.name) - 1);
   port.device.copy(record.device, sizeof(record.device) - 1);
   return record;

@@ -35,6 +35,8 @@ struct MacAddress {
 
   constexpr bool IsMulticast() const { return (bytes[0] & 1) != 0; }
   constexpr bool IsZero() const { return bytes == decltype(bytes){}; }
+  // Whether it may be one interface's.
+  constexpr bool IsUnicast() const { return !IsMulticast() && !IsZero(); }
   constexpr bool IsBroadcast() const {
     for (uint8_t byte : bytes) {
       if (byte != 0xff) return false;

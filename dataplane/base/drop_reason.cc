@@ -235,6 +235,8 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kReasons = {{
     {kNeighborRate, "NEIGHBOR_RATE", kLocal, kAttack,
      "port sends more ARP or neighbour discovery than is answered",
      "conformance A-11"},
+    {kNeighborFailed, "NEIGHBOR_FAILED", kRewrite, kExpected,
+     "the router on the uplink does not say where it is", "RFC 4861 7.2.2"},
 }};
 
 // A row stands at the index of its number, so that look-ups are array reads.

@@ -137,8 +137,9 @@ enum class DropReason : uint8_t {
   kServiceNoLocalBackend = 108,
   kIcmpMtu = 109,
   kNeighborRate = 110,
+  kNeighborFailed = 111,
 };
-inline constexpr uint32_t kDropReasonCount = 111;  // kNone included
+inline constexpr uint32_t kDropReasonCount = 112;  // kNone included
 
 // The pipeline stage that a reason belongs to; kReceive and kTransmit are the
 // port drivers', kSwitch belongs to no packet path.

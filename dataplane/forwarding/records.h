@@ -18,6 +18,7 @@
 
 #include "dataplane/base/address.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/base/router_tag.h"
 #include "dataplane/nat/source_nat.h"
 
 namespace vswitch {
@@ -56,11 +57,22 @@ struct PortRecord {
   EndpointId endpoint;  // kNoEndpoint for an uplink
   uint32_t mtu;         // largest L3 packet, bytes
   MacAddress peer_mac;  // of the pod's, host's or next hop's interface
-  uint8_t reserved[2];
+  RouterTag router_tags[kFamilyCount];  // by FamilyIndex(); of `routers`
+  uint8_t reserved[6];
+  // Routers of an uplink, by FamilyIndex(), whose MAC addresses are asked for;
+  // "::": all of the family goes to peer_mac.  NameRouter() sets one.
+  IpAddress routers[kFamilyCount];
   IpAddress addresses[kMaxPortAddresses];  // what the peer may send from
   char name[64];     // zero-terminated, "namespace/pod" for a pod
   char device[192];  // zero-terminated, of driver kDpdk: its devargs
 };
+
+// Makes `router` the router of its family.  REQUIRES: port.epoch is set.
+inline void NameRouter(PortRecord& port, const IpAddress& router) {
+  const uint32_t index = FamilyIndex(router.family());
+  port.routers[index] = router;
+  port.router_tags[index] = TagOfRouter(router, port.epoch);
+}
 
 // One local endpoint.
 struct EndpointRecord {

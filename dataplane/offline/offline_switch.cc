@@ -70,6 +70,7 @@ absl::StatusOr<std::unique_ptr<OfflineSwitch>> OfflineSwitch::Create(
       .events = &result->events_,
       .drop_records_per_second = options.drop_records_per_second,
       .takes_short_way = options.takes_short_way,
+      .neighbors = options.neighbors,
       .pool = &pool,
       .transmitter = &transmitter});
   return result;

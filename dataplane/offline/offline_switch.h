@@ -47,6 +47,7 @@ struct OfflineOptions {
   // See PipelineEnvironment.
   uint32_t drop_records_per_second = kDropRecordsPerSecond;
   bool takes_short_way = true;
+  NeighborTable* neighbors = nullptr;
 };
 
 class OfflineSwitch {
@@ -65,7 +66,8 @@ class OfflineSwitch {
   // kBurstPackets of them are one burst.  `now_ns` never goes back.
   void Run(PortId in, std::span<rte_mbuf* const> packets, uint64_t now_ns);
 
-  // Forgets all connections and fragments whose time has come.
+  // Forgets all connections and fragments whose time has come, and asks again
+  // for next hops.
   void Housekeep(uint64_t now_ns);
 
   // Judges a new connection, changing nothing.

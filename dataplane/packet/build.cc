@@ -231,24 +231,26 @@ void BuildNeighborAdvertisement(const rte_mbuf& solicitation,
 }
 
 void BuildNeighborRequest(const IpAddress& target, const IpAddress& source,
-                          const MacAddress& mac, rte_mbuf& out) {
+                          const MacAddress& mac, rte_mbuf& out,
+                          const std::optional<MacAddress>& at) {
   if (target.IsIpv4()) {
     StartPacket(out, sizeof(EthernetHeader) + sizeof(ArpHeader));
-    WriteEthernet(out, kBroadcastMac, mac, kEtherTypeArp);
+    WriteEthernet(out, at.value_or(kBroadcastMac), mac, kEtherTypeArp);
     WriteArp(kArpRequest, mac, source.ToIpv4(), MacAddress{}, target.ToIpv4(),
              out);
     return;
   }
-  const IpAddress group = SolicitedNode(target);
-  WriteNeighborMessage({.type = kIcmpv6NeighborSolicitation,
-                        .flags = 0,
-                        .option_type = kNdSourceLinkLayer,
-                        .target = target,
-                        .source = source,
-                        .destination = group,
-                        .mac = mac,
-                        .destination_mac = GroupMac(group)},
-                       out);
+  const IpAddress destination = at.has_value() ? target : SolicitedNode(target);
+  WriteNeighborMessage(
+      {.type = kIcmpv6NeighborSolicitation,
+       .flags = 0,
+       .option_type = kNdSourceLinkLayer,
+       .target = target,
+       .source = source,
+       .destination = destination,
+       .mac = mac,
+       .destination_mac = at.has_value() ? *at : GroupMac(destination)},
+      out);
 }
 
 void TurnIntoEchoReply(rte_mbuf& packet, PacketMeta& meta,

@@ -18,6 +18,7 @@
 #define VSWITCH_DATAPLANE_PACKET_BUILD_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "dataplane/base/address.h"
 #include "dataplane/packet/packet_meta.h"
@@ -81,10 +82,12 @@ void BuildNeighborAdvertisement(const rte_mbuf& solicitation,
                                 rte_mbuf& out);
 
 // Writes the question "who has `target`" into `out`: a broadcast ARP request,
-// or a neighbour solicitation to the solicited-node group.  REQUIRES: `source`
-// is of the family of `target`.
+// or a neighbour solicitation to the solicited-node group; or a question to the
+// target alone, which was `at` a MAC address (RFC 1122 2.3.2.1, RFC 4861
+// 7.3.3).  REQUIRES: `source` is of the family of `target`.
 void BuildNeighborRequest(const IpAddress& target, const IpAddress& source,
-                          const MacAddress& mac, rte_mbuf& out);
+                          const MacAddress& mac, rte_mbuf& out,
+                          const std::optional<MacAddress>& at = std::nullopt);
 
 // Makes the echo request `packet` its reply, in place: addresses swapped,
 // Ethernet source `mac`, TTL 64, type and checksum, padding trimmed.  `meta`

@@ -37,6 +37,11 @@ void FillEvent(const PipelineContext& context, const Burst& burst,
 PipelineContext::PipelineContext(
     const PipelineEnvironment& pipeline_environment)
     : environment(pipeline_environment),
+      own_neighbors(pipeline_environment.neighbors == nullptr
+                        ? std::make_unique<NeighborTable>()
+                        : nullptr),
+      neighbors(own_neighbors != nullptr ? own_neighbors.get()
+                                         : pipeline_environment.neighbors),
       datagram_ids(pipeline_environment.worker,
                    pipeline_environment.connections->Hash(FlowKey{})) {}
 

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "dataplane/base/drop_reason.h"
 #include "dataplane/base/ids.h"
@@ -27,6 +28,7 @@
 #include "dataplane/pipeline/held_fragments.h"
 #include "dataplane/pipeline/icmp_limiter.h"
 #include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/port_limiter.h"
 #include "dataplane/pipeline/token_bucket.h"
 #include "dataplane/stats/counters.h"
@@ -97,6 +99,10 @@ struct PipelineContext {
   };
 
   PipelineEnvironment environment;
+  const std::unique_ptr<NeighborTable> own_neighbors;
+  NeighborTable* const neighbors;
+  NextHopTasks next_hops;
+  Burst resumed;  // of one packet that has waited
   FragmentTable fragments;
   HeldFragments held_fragments;
   DatagramIds datagram_ids;

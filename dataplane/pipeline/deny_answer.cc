@@ -5,6 +5,7 @@
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/packet/tcp_reset.h"
+#include "dataplane/pipeline/next_hop.h"
 
 namespace vswitch {
 namespace {
@@ -42,11 +43,18 @@ bool ResetReceiver(PipelineContext& context, Burst& burst, uint32_t slot,
                    PortId out) {
   const PortRecord* port = burst.state->port(out);
   if (port == nullptr) return false;
+  const PacketMeta& meta = burst.metas[slot];
+  MacAddress next_hop;
+  if (!ReadNextHop(context, out, *port,
+                   meta.l3 == L3Kind::kIpv6 ? IpFamily::kIpv6 : IpFamily::kIpv4,
+                   burst.now_ns, next_hop)) {
+    context.counters().resets_suppressed.Add(1);
+    return false;
+  }
   const ConnectionView& view = burst.View(slot);
   const TcpReset reset = ResetForReceiver(
-      *burst.packets[slot], view.record.TranslatedKey(view.direction),
-      burst.metas[slot]);
-  return SendReset(context, burst, reset, out, port->peer_mac);
+      *burst.packets[slot], view.record.TranslatedKey(view.direction), meta);
+  return SendReset(context, burst, reset, out, next_hop);
 }
 
 // Returns whether the sender knows now that its connection is no more.

@@ -24,6 +24,7 @@
 #include "dataplane/packet/packet_pool.h"
 #include "dataplane/stats/counters.h"
 #include "dataplane/tables/identity_table.h"
+#include "dataplane/tables/neighbor_table.h"
 #include "dataplane/tables/revision_table.h"
 
 struct rte_mbuf;
@@ -55,6 +56,8 @@ struct PipelineEnvironment {
   // Whether ordinary packets of known connections are done with in stage
   // established; the outcome is the same without.
   bool takes_short_way = true;
+  // What all workers know of routers; nullptr: this one is the only one.
+  NeighborTable* neighbors = nullptr;
   PacketPool* pool = nullptr;
   Transmitter* transmitter = nullptr;
 };

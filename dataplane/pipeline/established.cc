@@ -23,6 +23,7 @@
 #include "dataplane/packet/packet.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/stages.h"
 
 namespace vswitch {
@@ -39,7 +40,7 @@ struct Candidate {
   uint8_t slot;
   bool is_tcp;
   bool is_plain;  // else its TCP header says something about the connection
-  bool is_ipv4;
+  IpFamily family;
   bool is_atomic;  // cannot be in fragments (RFC 6864)
   uint8_t l4_offset;
   uint8_t l4_header_bytes;
@@ -75,7 +76,7 @@ bool ReadIp(const rte_mbuf& packet, const uint8_t* frame, uint32_t frame_bytes,
         !SumIsGood(SumBytes(ip, sizeof(*ip)))) {
       return false;
     }
-    candidate.is_ipv4 = true;
+    candidate.family = IpFamily::kIpv4;
     candidate.is_atomic = Be16(ip->flags_offset) != Be16{0};
     candidate.l4_offset = kL3Offset + sizeof(Ipv4Header);
     candidate.packet_bytes = static_cast<uint16_t>(bytes);
@@ -96,7 +97,7 @@ bool ReadIp(const rte_mbuf& packet, const uint8_t* frame, uint32_t frame_bytes,
       key.source.IsIpv4() || key.destination.IsIpv4()) {
     return false;
   }
-  candidate.is_ipv4 = false;
+  candidate.family = IpFamily::kIpv6;
   candidate.is_atomic = true;
   candidate.l4_offset = kL3Offset + sizeof(Ipv6Header);
   candidate.packet_bytes = static_cast<uint16_t>(bytes);
@@ -218,10 +219,13 @@ class Established {
     }
   }
 
+  // A pod's is the one that the guard asks for; others' may be any host's.
   bool HasPlainEthernet(const uint8_t* frame) const {
     const auto* ethernet = reinterpret_cast<const EthernetHeader*>(frame);
-    return ethernet->source == burst_.port->peer_mac &&
-           ethernet->destination == gateway_mac_;
+    const MacAddress& source = ethernet->source;
+    return ethernet->destination == gateway_mac_ &&
+           (source == burst_.port->peer_mac ||
+            (!is_pod_ && source.IsUnicast() && source != gateway_mac_));
   }
 
   // Whether a packet of the connection before this one in the burst is left to
@@ -259,8 +263,11 @@ class Established {
       return false;
     }
     // An address that several share has identifications of its own.
-    if (!candidate.is_atomic &&
-        IsNatAddress(burst_.state->settings().nat, flow.leaving.source)) {
+    MacAddress next_hop;
+    if ((!candidate.is_atomic &&
+         IsNatAddress(burst_.state->settings().nat, flow.leaving.source)) ||
+        !ReadNextHop(context_, out_port, *out, candidate.family, burst_.now_ns,
+                     next_hop)) {
       return false;
     }
     rte_mbuf& packet = *burst_.packets[candidate.slot];
@@ -273,7 +280,7 @@ class Established {
     packet.data_len = candidate.packet_bytes;
     packet.pkt_len = candidate.packet_bytes;
     auto* ethernet = reinterpret_cast<EthernetHeader*>(frame);
-    ethernet->destination = out->peer_mac;
+    ethernet->destination = next_hop;
     ethernet->source = gateway_mac_;
     Translate(candidate, flow.leaving, frame);
     SetOffloads(candidate, packet);
@@ -303,7 +310,7 @@ class Established {
     uint8_t* ip = frame + kL3Offset;
     uint8_t* l4 = frame + candidate.l4_offset;
     ChecksumSum change = 0;
-    if (candidate.is_ipv4) {
+    if (candidate.family == IpFamily::kIpv4) {
       auto* header = reinterpret_cast<Ipv4Header*>(ip);
       change = Replace32(header->source.bytes, to.source.bytes.data() + 12) +
                Replace32(header->destination.bytes,
@@ -356,8 +363,8 @@ class Established {
   // As SetTransmitOffloads() does for a packet that asks for nothing.
   static void SetOffloads(const Candidate& candidate, rte_mbuf& packet) {
     packet.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
-    packet.ol_flags |=
-        candidate.is_ipv4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+    packet.ol_flags |= candidate.family == IpFamily::kIpv4 ? RTE_MBUF_F_TX_IPV4
+                                                           : RTE_MBUF_F_TX_IPV6;
     packet.tx_offload = 0;
     packet.l2_len = kL3Offset;
     packet.l3_len = candidate.l4_offset - kL3Offset;

@@ -144,38 +144,56 @@ class EstablishedTest : public FamilyTest {
               other_.worker_counters().policy_cached_allow.value());
   }
 
+  // Lets random packets of all conversations, and time, do the same to both.
+  // With routers, the uplink's answers now and then.
+  void Converse(bool has_routers) {
+    const std::vector<Conversation> conversations = Conversations();
+    for (int step = 0; step < 4000; ++step) {
+      const Conversation& conversation =
+          conversations[Random(static_cast<uint32_t>(conversations.size()))];
+      const End& end = conversation.ends[Random(2)];
+      std::vector<std::string> packets;
+      for (uint32_t i = 0; i <= Random(5); ++i) {
+        packets.push_back(PacketOf(conversation, end));
+      }
+      const PortId port = TestWorld::PortNamed(end.port);
+      ASSERT_EQ(TextOf(world_.ReceiveBurst(port, packets)),
+                TextOf(other_.ReceiveBurst(port, packets)))
+          << step << ": " << absl::StrJoin(packets, "\n");
+      if (OneIn(100)) {
+        const std::vector<IpAddress> changed = {
+            *IpAddress::Parse(AddressOf("client"))};
+        for (TestWorld* world : {&world_, &other_}) world->Publish(changed);
+      }
+      if (has_routers && OneIn(30)) {
+        const std::string answer = RouterAnswer();
+        ASSERT_EQ(TextOf(world_.Receive("uplink", answer).sent),
+                  TextOf(other_.Receive("uplink", answer).sent));
+      }
+      if (OneIn(50)) {
+        const uint32_t seconds = OneIn(5) ? 301 : 1;
+        ASSERT_EQ(TextOf(world_.AdvanceSeconds(seconds)),
+                  TextOf(other_.AdvanceSeconds(seconds)));
+      }
+      if (step % 500 == 0) ExpectTheSame();
+    }
+    ExpectTheSame();
+  }
+
   TestWorld other_{/*takes_short_way=*/false};
   std::mt19937_64 random_{1};
 };
 
 TEST_P(EstablishedTest, RandomConversationsHaveTheSameOutcome) {
-  const std::vector<Conversation> conversations = Conversations();
-  for (int step = 0; step < 4000; ++step) {
-    const Conversation& conversation =
-        conversations[Random(static_cast<uint32_t>(conversations.size()))];
-    const End& end = conversation.ends[Random(2)];
-    std::vector<std::string> packets;
-    for (uint32_t i = 0; i <= Random(5); ++i) {
-      packets.push_back(PacketOf(conversation, end));
-    }
-    const PortId port = TestWorld::PortNamed(end.port);
-    ASSERT_EQ(TextOf(world_.ReceiveBurst(port, packets)),
-              TextOf(other_.ReceiveBurst(port, packets)))
-        << step << ": " << absl::StrJoin(packets, "\n");
-    if (OneIn(100)) {
-      const std::vector<IpAddress> changed = {
-          *IpAddress::Parse(AddressOf("client"))};
-      for (TestWorld* world : {&world_, &other_}) world->Publish(changed);
-    }
-    if (OneIn(50)) {
-      const uint32_t seconds = OneIn(5) ? 301 : 1;
-      for (TestWorld* world : {&world_, &other_}) {
-        world->AdvanceSeconds(seconds);
-      }
-    }
-    if (step % 500 == 0) ExpectTheSame();
+  Converse(/*has_routers=*/false);
+}
+
+TEST_P(EstablishedTest, RandomConversationsByRoutersHaveTheSameOutcome) {
+  for (TestWorld* world : {&world_, &other_}) {
+    UseRouters(*world);
+    world->Publish();
   }
-  ExpectTheSame();
+  Converse(/*has_routers=*/true);
 }
 
 // A packet that takes the long way does not let one behind it pass.

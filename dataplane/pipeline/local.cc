@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/stages.h"
 
 namespace vswitch {
@@ -137,6 +138,8 @@ void HandleNeighborMessage(PipelineContext& context, Burst& burst,
   if (!context.neighbor_limiter.Take(burst.in_port, kNeighborMessagesPerSecond,
                                      burst.now_ns)) {
     context.Drop(burst, slot, DropReason::kNeighborRate);
+  } else if (LearnNextHop(context, burst, slot)) {
+    context.Consume(burst, slot);
   } else if (burst.metas[slot].l3 == L3Kind::kArp) {
     HandleArp(context, burst, slot, hosts);
   } else {

@@ -9,6 +9,7 @@
 #include "dataplane/packet/packet.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/stages.h"
 
 namespace vswitch {
@@ -29,10 +30,12 @@ Pipeline::Pipeline(const PipelineEnvironment& environment)
     : context_(std::make_unique<PipelineContext>(environment)),
       burst_(std::make_unique<Burst>()) {}
 
-Pipeline::~Pipeline() = default;
+Pipeline::~Pipeline() { ReleaseHeldPackets(*context_); }
 
 void Pipeline::Run(const ForwardingState& state, PortId in,
                    std::span<rte_mbuf* const> packets, uint64_t now_ns) {
+  // Before the packets of this burst, so that none overtakes one that waits.
+  RunTasks(state, now_ns);
   while (!packets.empty()) {
     const auto received =
         packets.first(std::min<size_t>(packets.size(), kBurstPackets));
@@ -51,6 +54,12 @@ void Pipeline::Run(const ForwardingState& state, PortId in,
       RunBurst(state, in, next, now_ns);
     }
   }
+  RunTasks(state, now_ns);
+}
+
+void Pipeline::RunTasks(const ForwardingState& state, uint64_t now_ns) {
+  if (context_->next_hops.count == 0) return;
+  RunNextHopTasks(*context_, state, now_ns);
 }
 
 void Pipeline::RunBurst(const ForwardingState& state, PortId in,
@@ -61,6 +70,7 @@ void Pipeline::RunBurst(const ForwardingState& state, PortId in,
 
 void Pipeline::Housekeep(const ForwardingState& state, uint64_t now_ns,
                          uint32_t budget) {
+  RunTasks(state, now_ns);
   DropExpiredFragments(state, now_ns);
   Expire(state, now_ns, budget);
 }
@@ -85,8 +95,10 @@ void Pipeline::DropExpiredFragments(const ForwardingState& state,
 
 void Pipeline::Expire(const ForwardingState& state, uint64_t now_ns,
                       uint32_t budget) {
-  if (!HousekeepingIsDue(now_ns)) return;
   const PipelineEnvironment& environment = context_->environment;
+  if (!environment.connections->ExpireIsDue(environment.worker, now_ns)) {
+    return;
+  }
   const ExpireResult result = environment.connections->Expire(
       environment.worker, now_ns, state.settings().timeouts, budget);
   // The table counts here only what time ended.
@@ -101,8 +113,10 @@ void Pipeline::Expire(const ForwardingState& state, uint64_t now_ns,
 }
 
 bool Pipeline::HousekeepingIsDue(uint64_t now_ns) const {
-  return context_->environment.connections->ExpireIsDue(
-      context_->environment.worker, now_ns);
+  // Another worker may have got the answer that packets wait for.
+  return context_->next_hops.held_count > 0 ||
+         context_->environment.connections->ExpireIsDue(
+             context_->environment.worker, now_ns);
 }
 
 }  // namespace vswitch

@@ -43,7 +43,8 @@ class Pipeline {
   void Run(const ForwardingState& state, PortId in,
            std::span<rte_mbuf* const> packets, uint64_t now_ns);
 
-  // Forgets what has waited too long: connections and fragments.  Does a
+  // Forgets what has waited too long: connections, fragments, and packets for a
+  // next hop that does not answer, which is asked for again meanwhile.  Does a
   // bounded amount of work; called between bursts and while idle.
   void Housekeep(const ForwardingState& state, uint64_t now_ns,
                  uint32_t budget = kHousekeepingBudget);
@@ -57,6 +58,7 @@ class Pipeline {
  private:
   void RunBurst(const ForwardingState& state, PortId in,
                 std::span<rte_mbuf* const> packets, uint64_t now_ns);
+  void RunTasks(const ForwardingState& state, uint64_t now_ns);
   void DropExpiredFragments(const ForwardingState& state, uint64_t now_ns);
   void Expire(const ForwardingState& state, uint64_t now_ns, uint32_t budget);
 

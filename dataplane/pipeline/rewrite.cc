@@ -15,6 +15,7 @@
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/flow_keys.h"
 #include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/related.h"
 #include "dataplane/pipeline/stages.h"
 
@@ -96,6 +97,8 @@ void RunRewrite(PipelineContext& context, Burst& burst) {
       context.Drop(burst, slot, DropReason::kMtuExceeded);
       return false;
     }
+    MacAddress next_hop_mac;
+    if (!FindNextHop(context, burst, slot, *out, next_hop_mac)) return false;
     // What stands behind the packet's end in the frame may be somebody's
     // secret (CVE-2003-0001).
     if (PacketBytes(packet) > meta.packet_bytes) {
@@ -105,7 +108,7 @@ void RunRewrite(PipelineContext& context, Burst& burst) {
     SetSharedId(context, burst, packet, meta);
     DecrementTtl(packet, meta);
     ClampSegments(packet, meta, burst, *out);
-    SetMacAddresses(packet, out->peer_mac, gateway_mac);
+    SetMacAddresses(packet, next_hop_mac, gateway_mac);
     if (!fits) {
       // No port can complete a checksum over several packets.
       if (meta.l4_checksum == L4Checksum::kPartial) {

@@ -72,6 +72,24 @@ class FamilyTest : public testing::TestWithParam<IpFamily> {
     nat.addresses[0] = *IpAddress::Parse("192.168.0.1");
     nat.addresses[1] = *IpAddress::Parse("fd01::1");
   }
+  // Makes the uplink name its routers, 203.0.113.1 and 2001:db8::1; takes
+  // effect with Publish().
+  static void UseRouters(TestWorld& world) {
+    PortRecord& uplink =
+        world.node().ports[ToInt(TestWorld::PortNamed("uplink"))];
+    for (const char* router : {"203.0.113.1", "2001:db8::1"}) {
+      NameRouter(uplink, *IpAddress::Parse(router));
+    }
+  }
+  // The router's answer: its MAC address ends in 21.
+  std::string RouterAnswer() const {
+    return is_ipv4() ? "eth src=02:00:00:00:00:21 / arp op=2 "
+                       "sha=02:00:00:00:00:21 spa=203.0.113.1 "
+                       "tha=02:00:00:00:00:01 tpa=192.168.0.1"
+                     : "eth src=02:00:00:00:00:21 / ip6 src=2001:db8::1 "
+                       "dst=fe80::ff:fe00:1 hop=255 / na target=2001:db8::1 "
+                       "flags=0x60 / hex 0201020000000021";
+  }
 
   TestWorld world_;
 };

@@ -62,12 +62,13 @@ class TestWorld::CapturingTransmitter : public Transmitter {
   std::vector<Sent> sent_;
 };
 
-TestWorld::TestWorld(bool takes_short_way)
+TestWorld::TestWorld(bool takes_short_way, NeighborTable* neighbors)
     : transmitter_(std::make_unique<CapturingTransmitter>(pool_)),
       offline_(
           ValueOrDie(OfflineSwitch::Create({.max_connections = 1024,
                                             .max_addresses = 256,
-                                            .takes_short_way = takes_short_way},
+                                            .takes_short_way = takes_short_way,
+                                            .neighbors = neighbors},
                                            pool_, *transmitter_))),
       node_(MakeTestNode()) {
   transmitter_->set_counters(offline_->counters());
@@ -131,6 +132,12 @@ std::vector<Sent> TestWorld::ReceiveBurst(
     PortId port, const std::vector<rte_mbuf*>& packets) {
   offline_->Run(port, packets, now_ns_);
   if (++received_ <= kCheckedReceives) CheckBalance();
+  return transmitter_->Take();
+}
+
+std::vector<Sent> TestWorld::AdvanceSeconds(uint64_t seconds) {
+  Advance(seconds * 1'000'000'000u);
+  offline_->Housekeep(now_ns_);
   return transmitter_->Take();
 }
 

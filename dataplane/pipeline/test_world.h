@@ -78,8 +78,9 @@ struct Received {
 
 class TestWorld {
  public:
-  // `takes_short_way`: as PipelineEnvironment has it.
-  explicit TestWorld(bool takes_short_way = true);
+  // As PipelineEnvironment has them.
+  explicit TestWorld(bool takes_short_way = true,
+                     NeighborTable* neighbors = nullptr);
   ~TestWorld();
 
   TestWorld(const TestWorld&) = delete;
@@ -105,10 +106,8 @@ class TestWorld {
                                  const std::vector<rte_mbuf*>& packets);
 
   void Advance(uint64_t nanoseconds) { now_ns_ += nanoseconds; }
-  void AdvanceSeconds(uint64_t seconds) {
-    Advance(seconds * 1'000'000'000u);
-    offline_->Housekeep(now_ns_);
-  }
+  // Returns what left meanwhile.
+  std::vector<Sent> AdvanceSeconds(uint64_t seconds);
   uint64_t now_ns() const { return now_ns_; }
 
   OfflineSwitch& offline() { return *offline_; }

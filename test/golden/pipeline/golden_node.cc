@@ -182,6 +182,18 @@ absl::Status ChangeMtu(absl::string_view name, const std::string& value,
   return absl::OkStatus();
 }
 
+// The routers of the uplink: the usual ones, or others.
+absl::Status ChangeRouters(const std::string& value, TestNode& node) {
+  PortRecord& uplink = node.ports[ToInt(TestWorld::PortNamed("uplink"))];
+  const bool is_usual = value == "yes";
+  for (const char* text : {is_usual ? "203.0.113.1" : "203.0.113.2",
+                           is_usual ? "2001:db8::1" : "2001:db8::2"}) {
+    ASSIGN_OR_RETURN(const IpAddress router, IpAddress::Parse(text));
+    NameRouter(uplink, router);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ChangeIcmpErrors(const std::string& value, TestNode& node) {
   return absl::SimpleAtoi(value, &node.settings.icmp_errors_per_second_port)
              ? absl::OkStatus()
@@ -197,6 +209,7 @@ absl::Status ChangeOne(const std::string& key, const std::string& value,
   if (key == "type") return ChangeType(value, node);
   if (key == "shadow") return ChangeShadow(value, node);
   if (key == "host") return ChangeHost(node);
+  if (key == "routers") return ChangeRouters(value, node);
   if (key == "icmp-errors") return ChangeIcmpErrors(value, node);
   if (key == "reuse") return ReuseAddresses(value, node);
   if (key == "tcp-needs-syn") {

@@ -22,6 +22,9 @@
 //                   what may begin a TCP connection
 //   icmp-errors=N   how many one port may cause in a second
 //   mtu-NAME=N      the MTU of that port
+//   routers=yes|others
+//                   the uplink names its routers: 203.0.113.1, 2001:db8::1; or
+//                   those that end in 2
 //   timeout-NAME=N  a timer of dataplane/conntrack/timeouts.h, seconds
 //   limit-NAME=N    a limit of dataplane/conntrack/connection_limits.h
 //   profile=linux   all timers of that profile

@@ -13,7 +13,8 @@
 //   check: ...            of values learnt as "<X>" (golden_values.h)
 //   state: NAME           of the one connection that the switch knows; "none"
 //   shadow: SIDE RULE     a shadow policy would deny it, on egress or ingress
-//   wait: SECONDS         the clock moves on
+//   wait: SECONDS         the clock moves on; "out" lines behind it say what
+//                         leaves meanwhile
 //   change: KEY=VALUE...  the node changes (golden_node.h)
 //   count: NAME=NUMBER... counters of the switch as they now stand
 //
@@ -151,10 +152,14 @@ class PipelineCase : public testing::Test {
       const GoldenDirective& directive = golden_.directives[i++];
       SCOPED_TRACE(absl::StrCat("line ", directive.line));
       if (Act(directive, world)) continue;
-      ASSERT_EQ(directive.words[0], "in") << "line " << directive.line;
-      ASSERT_GE(directive.words.size(), 2u) << "line " << directive.line;
       const size_t first = i;
       while (i < golden_.directives.size() && IsExpected(i)) ++i;
+      if (directive.words[0] == "wait") {
+        Wait(directive, {first, i}, world);
+        continue;
+      }
+      ASSERT_EQ(directive.words[0], "in") << "line " << directive.line;
+      ASSERT_GE(directive.words.size(), 2u) << "line " << directive.line;
       ASSERT_GT(i, first) << "nothing becomes of a packet";
       values_.BeginSteps();
       for (const Replacements& step : StepsOf(directive.words)) {
@@ -177,6 +182,21 @@ class PipelineCase : public testing::Test {
     const std::vector<std::string>& words = golden_.directives[i].words;
     return (words[0] == "out" && words.size() == 2) || words[0] == "drop" ||
            words[0] == "local" || words[0] == "shadow" || words[0] == "held";
+  }
+
+  // Lets time pass; the directives of `expected` say what leaves meanwhile.
+  void Wait(const GoldenDirective& directive, Range expected,
+            TestWorld& world) const {
+    uint64_t seconds = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(directive.text, &seconds));
+    std::vector<std::string> wanted;
+    for (size_t i = expected.begin; i < expected.end; ++i) {
+      const GoldenDirective& line = golden_.directives[i];
+      ASSERT_EQ(line.words[0], "out") << "line " << line.line;
+      wanted.push_back(absl::StrCat("out ", line.words[1], ": ",
+                                    Canonical(Written(line, {}))));
+    }
+    EXPECT_EQ(Describe({.sent = world.AdvanceSeconds(seconds)}), wanted);
   }
 
   // Takes in a packet, with the replacements of a step; the directives of
@@ -218,11 +238,7 @@ class PipelineCase : public testing::Test {
   // is.
   bool Act(const GoldenDirective& directive, TestWorld& world) {
     const std::string& what = directive.words[0];
-    if (what == "wait") {
-      uint64_t seconds = 0;
-      EXPECT_TRUE(absl::SimpleAtoi(directive.text, &seconds));
-      world.AdvanceSeconds(seconds);
-    } else if (what == "change") {
+    if (what == "change") {
       const absl::Status status = ChangeNode(directive, world.node());
       EXPECT_TRUE(status.ok()) << status;
       world.Publish();
