@@ -85,7 +85,8 @@ class ConnectionStore : public ConnectionLookup<Atomics, Hasher> {
       halves[index].bytes.StoreRelaxed(0);
       halves[index].last_seen_s.StoreRelaxed(record.created_s);
     }
-    if (record.protocol == IpProtocol::kTcp) {
+    if (record.protocol == IpProtocol::kTcp ||
+        record.protocol == IpProtocol::kSctp) {
       this->windows().Reset(index, windows);
     }
     return true;
