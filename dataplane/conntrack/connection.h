@@ -34,8 +34,9 @@ inline constexpr FlowDirection Opposite(FlowDirection direction) {
   return static_cast<FlowDirection>(1 - static_cast<uint8_t>(direction));
 }
 
-// The TCP states have the names and the meaning of Linux' nf_conntrack; other
-// protocols know whether an answer was seen.  Part of the memory's layout.
+// The TCP states have the names and the meaning of Linux' nf_conntrack; those of
+// SCTP are sctp_state.h's; other protocols know whether an answer was seen.
+// Part of the memory's layout.
 enum class ConnectionState : uint8_t {
   kNone = 0,
   kSynSent = 1,
@@ -49,8 +50,12 @@ enum class ConnectionState : uint8_t {
   kSynSent2 = 9,  // simultaneous open
   kUnreplied = 10,
   kReplied = 11,
+  kCookieWait = 12,  // SCTP, from here on; and kEstablished, kClosed, kUnreplied
+  kCookieEchoed = 13,
+  kShutdownSent = 14,
+  kShutdownAckSent = 15,
 };
-inline constexpr uint32_t kConnectionStateCount = 12;
+inline constexpr uint32_t kConnectionStateCount = 16;
 
 // Returns the spelling of API and CLI: "ESTABLISHED".
 absl::string_view ConnectionStateName(ConnectionState state);

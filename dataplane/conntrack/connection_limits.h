@@ -49,7 +49,9 @@ inline bool IsHalfOpen(ConnectionState state) {
   return state == ConnectionState::kSynSent ||
          state == ConnectionState::kSynReceived ||
          state == ConnectionState::kSynSent2 ||
-         state == ConnectionState::kUnreplied;
+         state == ConnectionState::kUnreplied ||
+         state == ConnectionState::kCookieWait ||
+         state == ConnectionState::kCookieEchoed;
 }
 
 // Whether a connection in `state` only waits to be forgotten: source NAT may

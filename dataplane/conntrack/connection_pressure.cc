@@ -33,7 +33,7 @@ void NoteFound(const SharedConnectionStore& store, uint32_t index,
 }
 
 // Returns an entry for `connection`, counted and noted, or kNoConnection with
-// the reason in result.status.  With result.has_evicted it is dead and in a
+// the reason in `result`.  With result.has_evicted it is dead and in a
 // timer wheel, else free.
 uint32_t ConnectionTable::TakeEntry(WorkerId worker,
                                     const NewConnection& connection,
@@ -48,15 +48,18 @@ uint32_t ConnectionTable::TakeEntry(WorkerId worker,
   if (!is_over_budget) index = lists_->Allocate(worker);
   if (index == kNoConnection) {
     // Nobody is to go for an entry that is not going to be made.
-    if (Lookup(connection.reply).found()) {
+    result.view = Lookup(connection.original);
+    if (result.view.found()) {
+      result.status = InsertStatus::kExisted;
+    } else if (Lookup(connection.reply).found()) {
       result.status = InsertStatus::kReplyTaken;
-    } else if (!Lookup(connection.original).found()) {
+    } else {
       index = Evict(now_s);
+      result.has_evicted = index != kNoConnection;
+      if (!result.has_evicted && is_over_budget) {
+        index = lists_->Allocate(worker);
+      }
     }
-    result.has_evicted = index != kNoConnection;
-  }
-  if (index == kNoConnection && is_over_budget) {
-    index = lists_->Allocate(worker);
   }
   if (index == kNoConnection) {
     quota_->GiveBack(charge);

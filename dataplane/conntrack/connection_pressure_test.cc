@@ -140,7 +140,11 @@ TEST_P(ConnectionPressureTest, NothingToEvictLeavesTheRestOfTheTable) {
 
 TEST_P(ConnectionPressureTest, WhatExistsEvictsNobody) {
   for (uint32_t i = 0; i < kCapacity; ++i) Insert(Connection(i));
-  EXPECT_FALSE(Insert(Connection(3)).has_evicted);
+  const InsertResult existed = Insert(Connection(3));
+  EXPECT_EQ(existed.status, InsertStatus::kExisted);
+  EXPECT_EQ(existed.view.record.Key(FlowDirection::kOriginal),
+            Connection(3).original);
+  EXPECT_FALSE(existed.has_evicted);
   NewConnection taken = Connection(5000);
   taken.reply = Connection(4).reply;
   const InsertResult result = Insert(taken);

@@ -53,6 +53,7 @@ namespace vswitch {
 class ConnectionQuota;
 struct ConnectionTableLayout;
 class FlowFinder;
+struct SctpPacket;
 class WorkerLists;
 
 inline constexpr uint32_t kMaxConnections = 1u << 27;
@@ -65,7 +66,8 @@ struct NewConnection {
   ConnectionState state = ConnectionState::kUnreplied;  // see FirstState()
   uint8_t flags = 0;
   uint32_t service = ConnectionRecord::kNoService;
-  std::array<TcpWindow, 2> windows;  // TCP: FirstWindows()
+  // TCP: FirstWindows(); SCTP: FirstSctpTags().
+  std::array<TcpWindow, 2> windows;
 };
 
 // What Attach() found and did.
@@ -136,6 +138,9 @@ class ConnectionTable {
   // Takes a packet of the connection into account: advances its state and
   // view.state, and its TCP windows.  `segment` counts for TCP only.
   TrackAction Track(ConnectionView& view, const TcpSegment& segment = {});
+
+  // The same for SCTP.
+  TrackAction Track(ConnectionView& view, const SctpPacket& packet);
 
   // Counts a packet for view.direction and, if it `is_alive`, notes that the
   // connection lives.  Returns whether it is the direction's first one in this

@@ -37,6 +37,17 @@ constexpr std::array<TimeoutField, kTimeoutFieldCount> kTimeoutFields = {{
      kTransitory},
     {"tcp_unacknowledged", &Timeouts::tcp_unacknowledged_s, 7440, 300, 7440,
      kEstablished},
+    // No RFC has figures for SCTP.  Its ends repeat INIT, COOKIE ECHO and the
+    // like after at most 60 s (RFC 9260 section 16, RTO.Max); an association
+    // without heartbeats is kept as long as a TCP connection.
+    {"sctp_unreplied", &Timeouts::sctp_unreplied_s, 120, 30, 0, ""},
+    {"sctp_cookie_wait", &Timeouts::sctp_cookie_wait_s, 120, 3, 0, ""},
+    {"sctp_cookie_echoed", &Timeouts::sctp_cookie_echoed_s, 120, 3, 0, ""},
+    {"sctp_established", &Timeouts::sctp_established_s, 7440, 210, 0, ""},
+    {"sctp_shutdown_sent", &Timeouts::sctp_shutdown_sent_s, 120, 3, 0, ""},
+    {"sctp_shutdown_ack_sent", &Timeouts::sctp_shutdown_ack_sent_s, 120, 3, 0,
+     ""},
+    {"sctp_closed", &Timeouts::sctp_closed_s, 10, 10, 0, ""},
     {"udp_unreplied", &Timeouts::udp_unreplied_s, 300, 30, 120, kUdp},
     {"udp", &Timeouts::udp_s, 300, 120, 120, kUdp},
     {"icmp", &Timeouts::icmp_s, 60, 30, 60, kIcmp},
@@ -58,11 +69,37 @@ ConnectionTimeouts DefaultTimeouts(TimeoutProfile profile) {
   return CompleteTimeouts({}, profile);
 }
 
+namespace {
+
+uint32_t SctpSeconds(ConnectionState state,
+                     const ConnectionTimeouts& timeouts) {
+  switch (state) {
+    case ConnectionState::kCookieWait:
+      return timeouts.sctp_cookie_wait_s;
+    case ConnectionState::kCookieEchoed:
+      return timeouts.sctp_cookie_echoed_s;
+    case ConnectionState::kEstablished:
+      return timeouts.sctp_established_s;
+    case ConnectionState::kShutdownSent:
+      return timeouts.sctp_shutdown_sent_s;
+    case ConnectionState::kShutdownAckSent:
+      return timeouts.sctp_shutdown_ack_sent_s;
+    case ConnectionState::kClosed:
+      return timeouts.sctp_closed_s;
+    default:
+      return timeouts.sctp_unreplied_s;
+  }
+}
+
+}  // namespace
+
 uint32_t TimeoutSeconds(IpProtocol protocol, ConnectionState state,
                         const ConnectionTimeouts& timeouts) {
   switch (protocol) {
     case IpProtocol::kTcp:
       break;
+    case IpProtocol::kSctp:
+      return SctpSeconds(state, timeouts);
     case IpProtocol::kUdp:
     case IpProtocol::kUdpLite:
       return state == ConnectionState::kUnreplied ? timeouts.udp_unreplied_s

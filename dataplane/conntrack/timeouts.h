@@ -33,7 +33,7 @@ struct TimeoutField {
   uint32_t least_s;  // profile kRfc refuses less, by `least_source`
   absl::string_view least_source;
 };
-inline constexpr uint32_t kTimeoutFieldCount = 14;
+inline constexpr uint32_t kTimeoutFieldCount = 21;
 extern const std::array<TimeoutField, kTimeoutFieldCount> kTimeoutFields;
 
 // Returns the figures of a profile.

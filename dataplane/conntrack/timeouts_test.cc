@@ -44,6 +44,23 @@ TEST(TimeoutsTest, StateOfTcpChooses) {
   }
 }
 
+TEST(TimeoutsTest, StateOfSctpChooses) {
+  const ConnectionTimeouts timeouts = Numbered();
+  const std::pair<ConnectionState, uint32_t> cases[] = {
+      {ConnectionState::kUnreplied, timeouts.sctp_unreplied_s},
+      {ConnectionState::kCookieWait, timeouts.sctp_cookie_wait_s},
+      {ConnectionState::kCookieEchoed, timeouts.sctp_cookie_echoed_s},
+      {ConnectionState::kEstablished, timeouts.sctp_established_s},
+      {ConnectionState::kShutdownSent, timeouts.sctp_shutdown_sent_s},
+      {ConnectionState::kShutdownAckSent, timeouts.sctp_shutdown_ack_sent_s},
+      {ConnectionState::kClosed, timeouts.sctp_closed_s},
+  };
+  for (const auto& [state, seconds] : cases) {
+    EXPECT_EQ(TimeoutSeconds(IpProtocol::kSctp, state, timeouts), seconds)
+        << ConnectionStateName(state);
+  }
+}
+
 TEST(TimeoutsTest, ProtocolChooses) {
   const ConnectionTimeouts timeouts = Numbered();
   const auto replied = [&](IpProtocol protocol) {

@@ -16,6 +16,7 @@
 #include "dataplane/pipeline/host_lookup.h"
 #include "dataplane/pipeline/icmp_error.h"
 #include "dataplane/pipeline/related.h"
+#include "dataplane/pipeline/sctp_packet.h"
 #include "dataplane/pipeline/stages.h"
 #include "dataplane/pipeline/verdict.h"
 
@@ -102,7 +103,12 @@ bool IsSourceAllowed(const PipelineContext& context, const Burst& burst,
 }
 
 // Whether the packet opens a new connection on the ports of one that is over.
-bool Reopens(const PacketMeta& meta, const ConnectionView& view) {
+bool Reopens(const rte_mbuf& packet, const PacketMeta& meta,
+             const ConnectionView& view) {
+  if (meta.key.protocol == IpProtocol::kSctp) {
+    return view.state == ConnectionState::kClosed &&
+           ReadSctpPacket(packet, meta).Has(SctpChunk::kInit);
+  }
   return (meta.tcp_flags & kTcpSyn) != 0 &&
          meta.fragment != FragmentKind::kLater &&
          AdvanceTcp(view.direction, meta.tcp_flags, view.state).action ==
@@ -160,7 +166,7 @@ DropReason Handle(PipelineContext& context, Burst& burst, uint32_t slot) {
     return meta.icmp == IcmpKind::kError ? DropReason::kIcmpNoFlow
                                          : DropReason::kNone;
   }
-  if (Reopens(meta, view)) {
+  if (Reopens(*burst.packets[slot], meta, view)) {
     context.EraseConnection(view, ConnectionEnd::kReplaced);
     return DropReason::kNone;
   }

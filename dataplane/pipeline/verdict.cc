@@ -6,6 +6,7 @@
 #include "dataplane/pipeline/connection_opener.h"
 #include "dataplane/pipeline/deny_answer.h"
 #include "dataplane/pipeline/flow_keys.h"
+#include "dataplane/pipeline/sctp_packet.h"
 #include "dataplane/pipeline/tcp_segment.h"
 
 namespace vswitch {
@@ -98,13 +99,15 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
   }
   ConnectionTable& connections = *context.environment.connections;
   const ConnectionState before = view.state;
+  const rte_mbuf& packet = *burst.packets[slot];
   const bool is_tcp = meta.key.protocol == IpProtocol::kTcp;
+  const bool is_sctp = meta.key.protocol == IpProtocol::kSctp;
   TrackAction action = TrackAction::kPass;
-  if (!is_tcp) {
+  if (!is_tcp && !is_sctp) {
     action = connections.Track(view);
-  } else if (meta.fragment != FragmentKind::kLater) {  // has the TCP header
-    action =
-        connections.Track(view, ReadTcpSegment(*burst.packets[slot], meta));
+  } else if (meta.fragment != FragmentKind::kLater) {  // has the header
+    action = is_tcp ? connections.Track(view, ReadTcpSegment(packet, meta))
+                    : connections.Track(view, ReadSctpPacket(packet, meta));
   }
   if (action == TrackAction::kInvalid) return DropReason::kConnectionInvalid;
   if (action == TrackAction::kResetOutOfWindow) {
@@ -128,12 +131,19 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
 
 std::optional<ConnectionState> FirstStateOf(const Burst& burst, uint32_t slot) {
   const PacketMeta& meta = burst.metas[slot];
-  return FirstState(meta.key.protocol, meta.tcp_flags,
-                    burst.state->settings().tcp_needs_syn == 0);
+  const bool may_pick_up = burst.state->settings().tcp_needs_syn == 0;
+  if (meta.key.protocol == IpProtocol::kSctp) {
+    return FirstSctpState(ReadSctpPacket(*burst.packets[slot], meta),
+                          may_pick_up);
+  }
+  return FirstState(meta.key.protocol, meta.tcp_flags, may_pick_up);
 }
 
 std::array<TcpWindow, 2> FirstWindowsOf(const Burst& burst, uint32_t slot) {
   const PacketMeta& meta = burst.metas[slot];
+  if (meta.key.protocol == IpProtocol::kSctp) {
+    return FirstSctpTags(ReadSctpPacket(*burst.packets[slot], meta));
+  }
   if (meta.key.protocol != IpProtocol::kTcp) return {};
   return FirstWindows(ReadTcpSegment(*burst.packets[slot], meta));
 }

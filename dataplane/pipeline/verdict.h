@@ -62,7 +62,7 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
                             uint32_t slot);
 
 // What the entry of a connection that begins with this packet starts with: its
-// state, or nothing if such a packet begins none; its TCP windows.
+// state, or nothing if such a packet begins none; its TCP windows or SCTP tags.
 std::optional<ConnectionState> FirstStateOf(const Burst& burst, uint32_t slot);
 std::array<TcpWindow, 2> FirstWindowsOf(const Burst& burst, uint32_t slot);
 
