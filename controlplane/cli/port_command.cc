@@ -192,7 +192,8 @@ void AddPortOptions(CLI::App* add, AddOptions* options) {
   add->add_option("--address", options->addresses,
                   "Address that it may send from (default: the pod's)");
   add->add_option("--gateway", options->gateways,
-                  "Gateway, one a family (default: the switch's)");
+                  "One a family: a pod's gateway (default: the switch's), or "
+                  "an uplink's router (default: all goes to --mac)");
   add->add_option("--route", options->routes,
                   "Prefix reached through it (host and uplink)");
 }

@@ -18,15 +18,20 @@
 namespace vswitch {
 namespace {
 
-// A new TCP entry is looked at soon for the first time, so that one that ended
-// at once does not stay for a full recheck period.
+// An entry that may end is looked at soon for the first time, so that one that
+// ended at once does not stay for a full recheck period.
 constexpr uint32_t kFirstLookSeconds = 4;
 
-// How long an entry may wait for the next look.  Only TCP's timeouts become
-// shorter with what packets do.
+// Whether connections of `protocol` end: their timeouts become shorter with
+// what packets do.
+bool HasEnd(IpProtocol protocol) {
+  return protocol == IpProtocol::kTcp || protocol == IpProtocol::kSctp;
+}
+
+// How long an entry may wait for the next look.
 uint32_t LongestWait(IpProtocol protocol) {
-  return protocol == IpProtocol::kTcp ? ConnectionTable::kRecheckSeconds
-                                      : WorkerLists::kLongestWait;
+  return HasEnd(protocol) ? ConnectionTable::kRecheckSeconds
+                          : WorkerLists::kLongestWait;
 }
 
 uint32_t ToSeconds(uint64_t now_ns) {
@@ -192,7 +197,7 @@ ConnectionView ConnectionTable::Lookup(const FlowKey& key) const {
 // Returns the seconds after which a new connection is looked at.
 uint32_t ConnectionTable::FirstLook(WorkerId worker, IpProtocol protocol,
                                     ConnectionState state) const {
-  if (protocol == IpProtocol::kTcp) return kFirstLookSeconds;
+  if (HasEnd(protocol)) return kFirstLookSeconds;
   return std::min(TimeoutSeconds(protocol, state, timeouts_of_[ToInt(worker)]),
                   WorkerLists::kLongestWait);
 }

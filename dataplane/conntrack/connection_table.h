@@ -153,9 +153,9 @@ class ConnectionTable {
   bool Erase(const ConnectionView& view);
 
   // Forgets idle connections of `worker` whose time has come, visiting at most
-  // `budget` entries.  A TCP entry whose timeout became shorter while it waited
-  // is found at most kRecheckSeconds late.  When `timeouts` change all entries
-  // are looked at.
+  // `budget` entries.  A TCP or SCTP entry whose timeout became shorter while
+  // it waited is found at most kRecheckSeconds late.  When `timeouts` change
+  // all entries are looked at.
   ExpireResult Expire(WorkerId worker, uint64_t now_ns,
                       const ConnectionTimeouts& timeouts, uint32_t budget);
   static constexpr uint32_t kRecheckSeconds = 32;

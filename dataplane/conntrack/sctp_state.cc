@@ -7,7 +7,7 @@ namespace {
 
 using enum ConnectionState;
 
-constexpr uint32_t kEchoedNote = 1;  // of TcpWindow::notes
+constexpr uint32_t kEchoedNote = kTcpAcknowledged;  // of TcpWindow::notes
 
 enum class TagCheck : uint8_t {
   kRight,

@@ -74,9 +74,10 @@ struct PacketMeta {
   // Whether its port's peer may send from its source address is not known yet;
   // an established connection knows (guard.cc, connections.cc).
   bool source_unchecked = false;
+  // Why the packet was dropped; of a later fragment on its way, why its first
+  // one was, in the same burst.
   DropReason drop = DropReason::kNone;
   PortId out_port = kNoPort;
-  MacAddress next_hop_mac;
   // IPv4: leaves in fragments of at most so many bytes; 0: whole.
   uint32_t cut_to_bytes = 0;
   IdentityId source_identity = kIdentityUnknown;

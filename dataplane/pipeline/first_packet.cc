@@ -214,9 +214,15 @@ class FirstPacket {
       return result.drop;
     }
     // Without its entry the translation of the first fragment is lost.
-    if (meta.fragment == FragmentKind::kLater) return DropReason::kFragNoFirst;
+    if (meta.fragment == FragmentKind::kLater) {
+      return meta.drop == DropReason::kNone ? DropReason::kFragNoFirst
+                                            : meta.drop;
+    }
     const std::optional<ConnectionState> state = FirstStateOf(burst_, slot);
-    if (!state.has_value()) return DropReason::kConnectionInvalid;
+    if (!state.has_value()) {
+      return RefuseDatagram(context_, burst_, slot,
+                            DropReason::kConnectionInvalid);
+    }
     return Insert(slot, result, judgement, *state);
   }
 

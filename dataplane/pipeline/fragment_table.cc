@@ -119,7 +119,7 @@ DropReason FragmentTable::Track(PacketMeta& meta, uint32_t bytes,
     if (meta.fragment == FragmentKind::kLater) return DropReason::kFragNoFirst;
     datagram = &Place(meta, now_ns);
   }
-  if (datagram->refused) return DropReason::kFragOverlap;
+  if (datagram->refusal != DropReason::kNone) return datagram->refusal;
 
   const Range range{meta.fragment_offset, meta.fragment_offset + bytes};
   DropReason reason = datagram->Add(range);
@@ -138,7 +138,7 @@ DropReason FragmentTable::Track(PacketMeta& meta, uint32_t bytes,
     reason = DropReason::kFragOverlap;
   }
   if (reason != DropReason::kNone) {
-    datagram->refused = true;
+    datagram->refusal = reason;
     return reason;
   }
   if (is_last) datagram->total_bytes = range.end;
@@ -156,6 +156,12 @@ DropReason FragmentTable::Track(PacketMeta& meta, uint32_t bytes,
   // A complete datagram's identification may be used again at once.
   if (complete) datagram->used = false;
   return DropReason::kNone;
+}
+
+void FragmentTable::Refuse(const PacketMeta& first, DropReason reason,
+                           uint64_t now_ns) {
+  Datagram* datagram = Find(first, now_ns);
+  if (datagram != nullptr) datagram->refusal = reason;
 }
 
 uint32_t FragmentTable::DatagramCount() const {

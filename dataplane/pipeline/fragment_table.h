@@ -5,10 +5,12 @@
 // the verdict and the translation of their first one.  Nothing is reassembled;
 // one that comes before its first one has to wait (held_fragments.h).
 // Fragments that overlap are refused (RFC 5722; for IPv4, too, since nobody but
-// an attacker sends them), with all that follow.
+// an attacker sends them), with all that follow; so are those whose first one
+// its connection did not take.
 //
 //   // Sets the protocol and the ports of meta.key.
 //   DropReason reason = table.Track(meta, fragment_bytes, now_ns);
+//   table.Refuse(first_meta, DropReason::kConnectionInvalid, now_ns);
 //
 // Bounded: a datagram takes one of the few places that its hash gives it; when
 // they are full the oldest one is forgotten.  Worker thread only.
@@ -41,9 +43,14 @@ class FragmentTable {
   // Notes a first fragment, or gives a later one its protocol, its ports, its
   // leaving_id and what kind of ICMP message it is of.
   // `bytes` is how much of the datagram it carries.  Returns kNone,
-  // kFragNoFirst, kFragOverlap, or kFragQuota for a datagram with more gaps
-  // than are tracked.  REQUIRES: meta.fragment is not kWhole.
+  // kFragNoFirst, kFragOverlap, kFragQuota for a datagram with more gaps than
+  // are tracked, or why the datagram is refused.  REQUIRES: meta.fragment is
+  // not kWhole.
   DropReason Track(PacketMeta& meta, uint32_t bytes, uint64_t now_ns);
+
+  // Lets Track() return `reason` for all that follows of the datagram that
+  // `first` begins.  Does nothing if there is no more of it to come.
+  void Refuse(const PacketMeta& first, DropReason reason, uint64_t now_ns);
 
   // Returns how many datagrams are under way, timed out ones included.
   uint32_t DatagramCount() const;
@@ -63,7 +70,7 @@ class FragmentTable {
     IcmpKind icmp{};
     uint8_t icmp_type = 0;
     bool used = false;
-    bool refused = false;     // an overlap was seen
+    DropReason refusal = DropReason::kNone;
     uint8_t range_count = 0;  // sorted, disjoint, not touching
     PortId in_port = kNoPort;
     Be16 source_port;

@@ -153,6 +153,26 @@ TEST_P(FragmentTableTest, ProtocolOfALaterFragmentCountsForIpv4Only) {
   }
 }
 
+TEST_P(FragmentTableTest, RefusedWithItsFirst) {
+  ASSERT_EQ(Track(0, 800, false), DropReason::kNone);
+  const PacketMeta first = last_;
+  table_.Refuse(first, DropReason::kConnectionInvalid, kNow);
+  EXPECT_EQ(Track(800, 1600, false), DropReason::kConnectionInvalid);
+  EXPECT_EQ(Track(1600, 1700, true), DropReason::kConnectionInvalid);
+  EXPECT_EQ(Track(0, 800, false), DropReason::kConnectionInvalid);
+  // Another datagram is another matter.
+  EXPECT_EQ(Track(0, 800, false, 2), DropReason::kNone);
+  EXPECT_EQ(Track(800, 900, true, 2), DropReason::kNone);
+}
+
+TEST_P(FragmentTableTest, NothingIsRefusedOfACompleteDatagram) {
+  Track(0, 800, false);
+  const PacketMeta first = last_;
+  Track(800, 900, true);
+  table_.Refuse(first, DropReason::kConnectionInvalid, kNow);
+  EXPECT_EQ(Track(0, 800, false), DropReason::kNone);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, FragmentTableTest,
                          testing::Values(IpFamily::kIpv4, IpFamily::kIpv6),
                          [](const auto& info) {

@@ -113,6 +113,37 @@ TEST_P(FragmentsTest, LaterFragmentNeverBeginsAConnection) {
   EXPECT_EQ(world_.offline().connections().CountActive(), 1u);
 }
 
+// Also of those that are looked up together with the first one.
+TEST_P(FragmentsTest, LaterFragmentsInTheBurstOfABadFirstOneAreDropped) {
+  const auto fragment = [this](int id, int offset, bool more,
+                               const std::string& payload) {
+    const std::string fields =
+        absl::StrCat("id=", id, " off=", offset, " mf=", more ? 1 : 0, " ");
+    const char* protocol = offset == 0 ? ""
+                           : is_ipv4() ? "proto=6 "
+                                       : "next=6 ";
+    return Packet("client", "server",
+                  absl::StrCat(is_ipv4() ? "" : "/ frag ", fields, protocol,
+                               "/ ", payload));
+  };
+  world_.Receive("client",
+                 Packet("client", "server", "/ tcp dport=80 flags=S"));
+  world_.Receive("server",
+                 Packet("server", "client",
+                        "/ tcp sport=80 dport=1000 flags=SA ack=2 win=100"));
+  world_.Receive("client", Packet("client", "server",
+                                  "/ tcp dport=80 flags=A seq=2 ack=2"));
+  const std::string good = "tcp dport=80 flags=A seq=2 ack=2 / data 12";
+  const std::string bad = "tcp dport=80 flags=SA seq=2 ack=2 / data 12";
+  const std::vector<Sent> sent = world_.ReceiveBurst(
+      TestWorld::PortNamed("client"),
+      {fragment(1, 0, true, good), fragment(2, 0, true, bad),
+       fragment(2, 32, true, "data 40"), fragment(1, 32, false, "data 40"),
+       fragment(2, 72, false, "data 8")});
+  EXPECT_EQ(sent.size(), 2u);
+  EXPECT_EQ(world_.DropCount(DropReason::kConnectionInvalid), 3u);
+}
+
 INSTANTIATE_FAMILIES(FragmentsTest);
 
 }  // namespace

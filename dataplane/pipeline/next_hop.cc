@@ -288,12 +288,17 @@ bool FindNextHop(PipelineContext& context, Burst& burst, uint32_t slot,
   if (ReadNextHop(context, port, out, family, burst.now_ns, mac)) return true;
   NextHopTask* task = FindTask(context, port, family);
   if (task == nullptr) {
-    task = StartTask(context, Step::kAsk, port, family,
+    task = StartTask(context, Step::kDelay, port, family,
                      out.router_tags[FamilyIndex(family)], burst.now_ns);
-    if (task == nullptr) {
-      context.Drop(burst, slot, DropReason::kNeighborFailed);
-      return false;
-    }
+  }
+  if (task == nullptr) {
+    context.Drop(burst, slot, DropReason::kNeighborFailed);
+    return false;
+  }
+  // Another worker may have given up what this one had a task about.
+  if (task->step != Step::kAsk) {
+    task->step = Step::kAsk;
+    task->tries = 0;
     RunAskStep(context, *task, *burst.state, burst.now_ns);
   }
   Hold(context, burst, slot, *task);

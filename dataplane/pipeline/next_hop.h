@@ -64,7 +64,7 @@ struct NextHopTask {
   RouterTag tag = RouterTag::kNone;
   uint32_t tries = 0;
   uint64_t due_ns = 0;
-  uint32_t held_count = 0;
+  uint32_t held_count = 0;                    // 0 but in step kAsk
   std::array<HeldPacket, kHeldPackets> held;  // the oldest first
 };
 

@@ -40,6 +40,14 @@ class NextHopTest : public FamilyTest {
     }
     return ports;
   }
+  // What a worker does that asked the router where it was, in vain.
+  void Forget() {
+    table_->Forget(NeighborSlot(TestWorld::PortNamed("uplink"), GetParam()),
+                   TagOfRouter(*IpAddress::Parse(is_ipv4() ? "203.0.113.1"
+                                                           : "2001:db8::1"),
+                               /*port_epoch=*/1),
+                   MacAddress{{2, 0, 0, 0, 0, 0x21}});
+  }
   static uint64_t Failed(TestWorld& world) {
     return world.DropCount(DropReason::kNeighborFailed);
   }
@@ -120,17 +128,30 @@ TEST_P(NextHopTest, PacketsOfKnownConnectionsWait) {
   Send(one_, 1001);
   one_.Receive("uplink", RouterAnswer());
   one_.AdvanceSeconds(1);
-  table_->Forget(
-      NeighborSlot(TestWorld::PortNamed("uplink"), GetParam()),
-      TagOfRouter(*IpAddress::Parse(is_ipv4() ? "203.0.113.1" : "2001:db8::1"),
-                  1),
-      MacAddress{{2, 0, 0, 0, 0, 0x21}});
+  Forget();
   EXPECT_TRUE(Send(one_, 1001).held);
   EXPECT_TRUE(Send(one_, 1001).held);
   EXPECT_TRUE(Send(one_, 1001).held);
   // The fourth: the oldest makes room.
   EXPECT_EQ(Send(one_, 1001).drop, DropReason::kNeighborFailed);
   EXPECT_EQ(one_.HeldCount(), 3u);
+}
+
+TEST_P(NextHopTest, ARouterThatAnotherWorkerGaveUpIsAskedForAgain) {
+  Send(one_, 1001);
+  one_.Receive("uplink", RouterAnswer());
+  one_.AdvanceSeconds(31);
+  EXPECT_EQ(SentOn(Send(one_, 1001).sent),
+            std::vector<std::string>{"sport=1001"});
+  Forget();
+  const Received again = Send(one_, 1001);
+  EXPECT_TRUE(again.held);
+  EXPECT_EQ(again.sent.size(), 1u);  // the question
+  two_.Advance(31'000'000'000);
+  EXPECT_TRUE(two_.Receive("uplink", RouterAnswer()).consumed);
+  EXPECT_EQ(SentOn(one_.AdvanceSeconds(0)),
+            std::vector<std::string>{"sport=1001"});
+  EXPECT_EQ(one_.HeldCount(), 0u);
 }
 
 INSTANTIATE_FAMILIES(NextHopTest);

@@ -48,6 +48,38 @@ bool HasJustBegun(const ConnectionView& view, ConnectionState before) {
           view.state == ConnectionState::kReplied);
 }
 
+// Moves the state of the packet's connection on, as far as the packet says
+// anything about it.
+TrackAction TrackPacket(PipelineContext& context, Burst& burst, uint32_t slot) {
+  const PacketMeta& meta = burst.metas[slot];
+  ConnectionView& view = burst.View(slot);
+  if (meta.icmp == IcmpKind::kQuery &&
+      view.direction == FlowDirection::kReply &&
+      IsIcmpRequest(meta.key.protocol, meta.icmp_type)) {
+    return TrackAction::kInvalid;
+  }
+  ConnectionTable& connections = *context.environment.connections;
+  const rte_mbuf& packet = *burst.packets[slot];
+  const bool is_tcp = meta.key.protocol == IpProtocol::kTcp;
+  if (!is_tcp && meta.key.protocol != IpProtocol::kSctp) {
+    return connections.Track(view);
+  }
+  // Only the first fragment has the header.
+  if (meta.fragment == FragmentKind::kLater) return TrackAction::kPass;
+  return is_tcp ? connections.Track(view, ReadTcpSegment(packet, meta))
+                : connections.Track(view, ReadSctpPacket(packet, meta));
+}
+
+// Whether the packet is a later fragment of the datagram that `first` begins,
+// which came in by the same port.
+bool IsLaterOf(const PacketMeta& meta, const PacketMeta& first) {
+  return meta.fragment == FragmentKind::kLater &&
+         meta.fragment_id == first.fragment_id &&
+         meta.key.source == first.key.source &&
+         meta.key.destination == first.key.destination &&
+         meta.key.protocol == first.key.protocol;
+}
+
 }  // namespace
 
 bool IsVerdictCurrent(const ForwardingState& state,
@@ -89,29 +121,20 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
                             uint32_t slot) {
   const PacketMeta& meta = burst.metas[slot];
   ConnectionView& view = burst.View(slot);
+  if (meta.fragment == FragmentKind::kLater && meta.drop != DropReason::kNone) {
+    return meta.drop;
+  }
   // An error is about the connection, not of it, and shall not keep it alive
   // (RFC 5508 REQ-5).
   if (meta.icmp == IcmpKind::kError) return DropReason::kNone;
-  if (meta.icmp == IcmpKind::kQuery &&
-      view.direction == FlowDirection::kReply &&
-      IsIcmpRequest(meta.key.protocol, meta.icmp_type)) {
-    return DropReason::kConnectionInvalid;
-  }
-  ConnectionTable& connections = *context.environment.connections;
   const ConnectionState before = view.state;
-  const rte_mbuf& packet = *burst.packets[slot];
-  const bool is_tcp = meta.key.protocol == IpProtocol::kTcp;
-  const bool is_sctp = meta.key.protocol == IpProtocol::kSctp;
-  TrackAction action = TrackAction::kPass;
-  if (!is_tcp && !is_sctp) {
-    action = connections.Track(view);
-  } else if (meta.fragment != FragmentKind::kLater) {  // has the header
-    action = is_tcp ? connections.Track(view, ReadTcpSegment(packet, meta))
-                    : connections.Track(view, ReadSctpPacket(packet, meta));
+  const TrackAction action = TrackPacket(context, burst, slot);
+  if (action == TrackAction::kInvalid) {
+    return RefuseDatagram(context, burst, slot, DropReason::kConnectionInvalid);
   }
-  if (action == TrackAction::kInvalid) return DropReason::kConnectionInvalid;
   if (action == TrackAction::kResetOutOfWindow) {
-    return DropReason::kConnectionRstWindow;
+    return RefuseDatagram(context, burst, slot,
+                          DropReason::kConnectionRstWindow);
   }
   // RFC 7857 section 7.1: a reset keeps nothing alive; the time after the one
   // that ends the connection is its own.
@@ -119,7 +142,8 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
       (meta.tcp_flags & kTcpRst) != 0 && view.state == before;
   const bool is_alive = action != TrackAction::kIgnore && !is_only_reset;
   // Once a second: a mapping of source NAT lives for minutes.
-  if (connections.Touch(view, meta.packet_bytes, burst.now_ns, is_alive) &&
+  if (context.environment.connections->Touch(view, meta.packet_bytes,
+                                             burst.now_ns, is_alive) &&
       KeepsMapping(view)) {
     ConnectionOpener(context, burst).KeepMapping(view);
   }
@@ -127,6 +151,18 @@ DropReason FollowConnection(PipelineContext& context, Burst& burst,
     ConnectionOpener(context, burst).KeepAffinity(view);
   }
   return DropReason::kNone;
+}
+
+DropReason RefuseDatagram(PipelineContext& context, Burst& burst, uint32_t slot,
+                          DropReason reason) {
+  const PacketMeta& first = burst.metas[slot];
+  if (first.fragment != FragmentKind::kFirst) return reason;
+  context.fragments.Refuse(first, reason, burst.now_ns);
+  for (const uint8_t other : burst.Survivors()) {
+    PacketMeta& meta = burst.metas[other];
+    if (other > slot && IsLaterOf(meta, first)) meta.drop = reason;
+  }
+  return reason;
 }
 
 std::optional<ConnectionState> FirstStateOf(const Burst& burst, uint32_t slot) {

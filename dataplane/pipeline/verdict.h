@@ -61,6 +61,12 @@ void TakeJudgement(const Judgement& judgement, FlowDirection direction,
 DropReason FollowConnection(PipelineContext& context, Burst& burst,
                             uint32_t slot);
 
+// Lets no more pass of the datagram that the packet begins, which is dropped
+// for `reason`: the fragments behind it have no TCP header that could be
+// checked. Does nothing for a packet that is whole.  Returns `reason`.
+DropReason RefuseDatagram(PipelineContext& context, Burst& burst, uint32_t slot,
+                          DropReason reason);
+
 // What the entry of a connection that begins with this packet starts with: its
 // state, or nothing if such a packet begins none; its TCP windows or SCTP tags.
 std::optional<ConnectionState> FirstStateOf(const Burst& burst, uint32_t slot);
