@@ -51,8 +51,11 @@ uint32_t ConnectionTable::TakeEntry(WorkerId worker,
     result.view = Lookup(connection.original);
     if (result.view.found()) {
       result.status = InsertStatus::kExisted;
-    } else if (Lookup(connection.reply).found()) {
-      result.status = InsertStatus::kReplyTaken;
+    } else if (result.view = Lookup(connection.reply); result.view.found()) {
+      // Another worker may have made the very connection since.
+      const bool is_same =
+          result.view.record.Has(FlowDirection::kOriginal, connection.original);
+      result.status = is_same ? InsertStatus::kBusy : InsertStatus::kReplyTaken;
     } else {
       index = Evict(now_s);
       result.has_evicted = index != kNoConnection;
@@ -93,6 +96,10 @@ uint32_t ConnectionTable::Evict(uint32_t now_s) {
   quota_->Unclaim(claim);
   state = store.State(claim.index);
   quota_->StateChanged(claim.index, state.incarnation, state.state);
+  // Who removed it meanwhile could not uncount what was claimed.
+  if (state.life != EntryLife::kLive) {
+    static_cast<void>(quota_->End(claim.index, state.incarnation));
+  }
   return kNoConnection;
 }
 

@@ -206,6 +206,7 @@ TEST_P(SourceNatTest, HairpinKeepsTheMappingOfWhoSends) {
 // since their remote ends differ.
 TEST_P(SourceNatTest, TcpPortsOverlapForDifferentRemoteEnds) {
   world_.node().settings.nat.last_port = 20199;
+  world_.node().settings.limits.pod_nat_ports = kNoLimit;
   world_.Publish();
   std::set<std::pair<int, int>> taken;
   for (int dport = 1; dport <= 4; ++dport) {
@@ -224,6 +225,7 @@ TEST_P(SourceNatTest, TcpPortsOverlapForDifferentRemoteEnds) {
 TEST_P(SourceNatTest, NewConnectionFailsWhenEveryPortIsTakenAndOldOnesStay) {
   NatSettings& nat = world_.node().settings.nat;
   nat.last_port = nat.first_port + 1;
+  world_.node().settings.limits.pod_nat_ports = kNoLimit;
   world_.Publish();
   const std::string syn = PacketTo("client", Outside(), Tcp(1, 80, "S"));
   const int first = PortOf(world_.Receive("client", syn), "tcp", "sport");
