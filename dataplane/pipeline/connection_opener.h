@@ -42,7 +42,8 @@ class ConnectionOpener {
         connections_(*context.environment.connections) {}
 
   // Makes the entry.  With `nat_address` the connection's source becomes that
-  // address and a port that is free there: connection.reply and flags change.
+  // address and a port that is free there, and no service's: connection.reply
+  // and flags change.
   // kReplyTaken means that no port is free, or without `nat_address` that
   // another connection has the reply's key.
   InsertResult Open(NewConnection& connection,
@@ -66,6 +67,7 @@ class ConnectionOpener {
   ConnectionView InsertAffinity(const NewConnection& connection,
                                 const BackendEnd& backend);
   InsertStatus FindOutside(const NewConnection& connection, FlowKey& leaving);
+  bool IsOfService(const FlowKey& leaving) const;
   void NoteContact(const NewConnection& connection, const FlowKey& leaving);
   void Touch(const ConnectionView& view);
 
