@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "controlplane/compile/host_ports.h"
 #include "dataplane/base/status_macros.h"
 #include "dataplane/conntrack/timeouts.h"
 
@@ -53,6 +54,34 @@ absl::Status CheckPoolIsNoPods(const DesiredState& desired,
   return status;
 }
 
+// Whether pods take an address that a node has itself.
+bool SharesNodesAddress(const DesiredState& desired, const SourceNat& wanted) {
+  if (wanted.addresses.empty()) return true;
+  bool shares = false;
+  desired.ForEach<Node>([&](const Metadata&, const Node& node) {
+    for (const IpAddress& address : node.addresses) {
+      shares |= std::find(wanted.addresses.begin(), wanted.addresses.end(),
+                          address) != wanted.addresses.end();
+    }
+  });
+  return shares;
+}
+
+// A port of a node's address is either a service's or a pod's.
+absl::Status CheckPortsAreNoNodePorts(const DesiredState& desired,
+                                      const SourceNat& wanted) {
+  if (wanted.disabled || wanted.last_port < kFirstNodePort ||
+      wanted.first_port > kLastNodePort ||
+      !SharesNodesAddress(desired, wanted)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "Settings ", kSettingsName, " source_nat.first_port: ", wanted.first_port,
+      " to ", wanted.last_port, " holds NodePorts (", kFirstNodePort, " to ",
+      kLastNodePort,
+      ") of the node's own address; must end below or begin above them"));
+}
+
 }  // namespace
 
 absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
@@ -71,6 +100,7 @@ absl::StatusOr<Settings> CompileSettings(const DesiredState& desired,
         "Settings metadata.name: the one object is named ", kSettingsName));
   }
   RETURN_IF_ERROR(CheckPoolIsNoPods(desired, wanted.source_nat));
+  RETURN_IF_ERROR(CheckPortsAreNoNodePorts(desired, wanted.source_nat));
   Settings settings;
   // Padding too: equal settings must have equal bytes.
   std::memset(static_cast<void*>(&settings), 0, sizeof(settings));

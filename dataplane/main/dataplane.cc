@@ -122,6 +122,7 @@ absl::Status Dataplane::MakeWorkers(const DataplaneOptions& options) {
                                      .memory = &memory_,
                                      .counters = counters_,
                                      .connections = connections_.get(),
+                                     .neighbors = neighbors_.get(),
                                      .pool = pool_.get()}));
     mailboxes.push_back(&worker->mailbox());
     workers_.push_back(std::move(worker));

@@ -31,6 +31,7 @@
 #include "dataplane/memory/worker_memory.h"
 #include "dataplane/stats/counters.h"
 #include "dataplane/supervisor/client.h"
+#include "dataplane/tables/neighbor_table.h"
 #include "dataplane/worker/worker.h"
 #include "nic-drivers/dpdk/mbuf_pool.h"
 
@@ -78,6 +79,8 @@ class Dataplane {
   WorkerMemory memory_;
   CounterTable counters_;
   std::unique_ptr<ConnectionTable> connections_;
+  const std::unique_ptr<NeighborTable> neighbors_ =
+      std::make_unique<NeighborTable>();
   std::unique_ptr<MbufPool> pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

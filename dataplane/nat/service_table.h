@@ -123,6 +123,14 @@ class ServiceTable {
   // Looks up where a packet with `key` is addressed to, that comes from `side`.
   ServiceLookup Lookup(const FlowKey& key, ClientSide side) const;
 
+  // Whether some service has the address and the port that a packet with `key`
+  // is sent to, whomever it serves.
+  bool HasPort(const FlowKey& key) const {
+    const ServiceRecord* service =
+        Find(key.destination, key.protocol, key.destination_port, key.zone);
+    return service != nullptr && service->port.raw != 0;
+  }
+
   // Returns the backend for the flow of `key`, nullptr if there is none.
   // REQUIRES: `service` is of this table.
   const BackendRecord* Select(const ServiceRecord& service, const FlowKey& key,

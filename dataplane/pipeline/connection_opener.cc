@@ -47,10 +47,11 @@ InsertResult ConnectionOpener::Open(
   }
   const uint64_t hash = connections_.Hash(connection.original);
   const uint32_t attempts = HasPort(leaving.protocol) ? kPortAttempts : 1;
-  InsertResult result;
+  InsertResult result{.status = InsertStatus::kReplyTaken};
   for (uint32_t attempt = 0; attempt < attempts; ++attempt) {
     if (HasPort(leaving.protocol)) {
       leaving.source_port = NatPort(nat, hash, attempt);
+      if (IsOfService(leaving)) continue;
     }
     connection.reply = leaving.Reversed();
     result = Insert(connection);
@@ -67,6 +68,12 @@ ConnectionLimits ConnectionOpener::LimitsFor(EndpointId source) const {
   const EndpointRecord* endpoint = burst_.state->endpoint(source);
   const bool is_pod = endpoint != nullptr && endpoint->is_host == 0;
   return is_pod ? limits : WithoutPodLimits(limits);
+}
+
+// Whether the node's address and port that the packet leaves by are a
+// service's: a NodePort, or a pod's hostPort, which may be any.
+bool ConnectionOpener::IsOfService(const FlowKey& leaving) const {
+  return burst_.state->services().HasPort(leaving.Reversed());
 }
 
 InsertResult ConnectionOpener::Insert(const NewConnection& connection) {
@@ -131,9 +138,10 @@ InsertStatus ConnectionOpener::FindOutside(const NewConnection& connection,
                         .state = ConnectionState::kReplied,
                         .flags = kNatMapping | kKeptByOriginal};
   const uint64_t hash = connections_.Hash(inside);
-  InsertResult inserted;
+  InsertResult inserted{.status = InsertStatus::kReplyTaken};
   for (uint32_t attempt = 0; attempt < kPortAttempts; ++attempt) {
     leaving.source_port = NatPort(burst_.state->settings().nat, hash, attempt);
+    if (IsOfService(leaving)) continue;
     mapping.reply = MappingKey(leaving).Reversed();
     if (kPlantedBug == PlantedBug::kPortGivenTwice) {
       mapping.reply = ContactKey(leaving).Reversed();

@@ -42,7 +42,8 @@ class ConnectionOpener {
         connections_(*context.environment.connections) {}
 
   // Makes the entry.  With `nat_address` the connection's source becomes that
-  // address and a port that is free there: connection.reply and flags change.
+  // address and a port that is free there, and no service's: connection.reply
+  // and flags change.
   // kReplyTaken means that no port is free, or without `nat_address` that
   // another connection has the reply's key.  A pod's connection keeps to the
   // limits for pods.
@@ -76,6 +77,7 @@ class ConnectionOpener {
                                 const BackendEnd& backend);
   void TouchAffinity(const ConnectionView& kept, uint32_t timeout_s);
   InsertStatus FindOutside(const NewConnection& connection, FlowKey& leaving);
+  bool IsOfService(const FlowKey& leaving) const;
   void NoteContact(const NewConnection& connection, const FlowKey& leaving);
   void Touch(const ConnectionView& view);
 

@@ -231,7 +231,9 @@ class FirstPacket {
   DropReason FindMapping(JudgeQuery& query) {
     mapped_ = false;
     const IpAddress& destination = query.key.destination;
-    if (!IsNatAddress(burst_.state->settings().nat, destination)) {
+    // A service that got the port later than a pod has it from then on.
+    if (!IsNatAddress(burst_.state->settings().nat, destination) ||
+        burst_.state->services().HasPort(query.key)) {
       return DropReason::kNone;
     }
     const MappedPacket mapped =

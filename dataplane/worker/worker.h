@@ -48,6 +48,7 @@ struct WorkerEnvironment {
   WorkerMemory* memory = nullptr;
   CounterTable counters;
   ConnectionTable* connections = nullptr;
+  NeighborTable* neighbors = nullptr;  // of all workers
   PacketPool* pool = nullptr;
 };
 
