@@ -47,11 +47,6 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-std::string NameOf(const BenchSwitchOptions& options) {
-  return absl::StrCat(options.ipv4 ? "IPv4 " : "IPv6 ",
-                      options.tcp ? "TCP" : "UDP");
-}
-
 void Report(const std::string& what, double packets_per_second) {
   std::printf("%-44s %8.2f Mpps %8.1f ns\n", what.c_str(),
               packets_per_second / 1e6, 1e9 / packets_per_second);
@@ -79,9 +74,11 @@ double Measure(const Flags& flags, Step&& step) {
 
 absl::Status RunEstablished(const Flags& flags, bool ipv4, bool tcp) {
   for (uint64_t flows : flags.flows) {
-    BenchSwitchOptions options{.ipv4 = ipv4, .tcp = tcp};
-    options.connections =
-        static_cast<uint32_t>(std::max<uint64_t>(1024, flows * 3 / 2));
+    const BenchTraffic traffic{.ipv4 = ipv4, .tcp = tcp};
+    const BenchSwitchOptions options{
+        .traffic = traffic,
+        .connections =
+            static_cast<uint32_t>(std::max<uint64_t>(1024, flows * 3 / 2))};
     ASSIGN_OR_RETURN(auto bench, BenchSwitch::Create(options));
     uint64_t flow = 0;
     const auto both = [&] {
@@ -94,10 +91,10 @@ absl::Status RunEstablished(const Flags& flags, bool ipv4, bool tcp) {
     both();
     if (bench->sent() != sent + 2 * kBurstPackets) {
       return absl::InternalError(
-          absl::StrCat(NameOf(options), ": of ", 2 * kBurstPackets, " packets ",
+          absl::StrCat(NameOf(traffic), ": of ", 2 * kBurstPackets, " packets ",
                        bench->sent() - sent, " are forwarded"));
     }
-    Report(absl::StrCat(NameOf(options), ", ", flows, " flows"),
+    Report(absl::StrCat(NameOf(traffic), ", ", flows, " flows"),
            2 * Measure(flags, both));
   }
   return absl::OkStatus();
@@ -105,11 +102,13 @@ absl::Status RunEstablished(const Flags& flags, bool ipv4, bool tcp) {
 
 absl::Status RunFirst(const Flags& flags, bool ipv4) {
   for (uint64_t entries : flags.entries) {
-    BenchSwitchOptions options{.ipv4 = ipv4, .idle_seconds = 120};
+    const BenchTraffic traffic{.ipv4 = ipv4, .idle_seconds = 120};
     // Entries wait up to half a minute for the look that ends them.
-    options.connections = static_cast<uint32_t>(entries * 3 / 2);
+    const BenchSwitchOptions options{
+        .traffic = traffic,
+        .connections = static_cast<uint32_t>(entries * 3 / 2)};
     ASSIGN_OR_RETURN(auto bench, BenchSwitch::Create(options));
-    const double ns_per_flow = static_cast<double>(options.idle_seconds) *
+    const double ns_per_flow = static_cast<double>(traffic.idle_seconds) *
                                kSecond / static_cast<double>(entries);
     uint64_t flow = 0;
     const uint64_t flows = uint64_t{1} << 31;
