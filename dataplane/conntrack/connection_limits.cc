@@ -19,6 +19,7 @@ constexpr uint32_t kPodPortShare = 2;
 constexpr uint32_t kLeastPodConnections = 8192;
 constexpr uint32_t kLeastHalfOpen = 2048;
 constexpr uint32_t kLeastPodHalfOpen = 1024;
+constexpr uint32_t kLeastPodPorts = 64;  // or of a small range
 
 }  // namespace
 
@@ -46,7 +47,7 @@ ConnectionLimits CompleteLimits(const ConnectionLimits& wanted,
   if (limits.pod_nat_ports == 0) {
     const uint32_t ports =
         nat.last_port < nat.first_port ? 0 : nat.last_port - nat.first_port + 1;
-    limits.pod_nat_ports = std::max(ports / kPodPortShare, 1u);
+    limits.pod_nat_ports = std::max(ports / kPodPortShare, kLeastPodPorts);
   }
   return limits;
 }

@@ -45,6 +45,8 @@ uint64_t LifetimeNs(IpProtocol protocol, bool has_linux_timeouts) {
     case IpProtocol::kIcmp:
     case IpProtocol::kIcmpv6:
       return (has_linux_timeouts ? 30 : 60) * kSecondNs;
+    case IpProtocol::kSctp:  // picked up in its middle, and not answered yet
+      return (has_linux_timeouts ? 30 : 120) * kSecondNs;
     default:
       return 600 * kSecondNs;
   }
