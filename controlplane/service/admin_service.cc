@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "controlplane/service/connection_counts.h"
 #include "controlplane/publish/monotonic_clock.h"
+#include "controlplane/service/connection_counts.h"
 #include "controlplane/translate/errors.h"
 #include "controlplane/translate/field_reader.h"
 #include "dataplane/stats/balance.h"

@@ -88,8 +88,7 @@ v1::NatMapping Describe(const ConnectionInfo& info, const Names& names,
   mapping.set_inside_port(record.original_source_port.ToHost());
   mapping.set_outside_address(record.reply_destination.ToString());
   mapping.set_outside_port(record.reply_destination_port.ToHost());
-  *mapping.mutable_inside() =
-      names.PeerAt(record.original_source);
+  *mapping.mutable_inside() = names.PeerAt(record.original_source);
   mapping.set_age_seconds(since(info.created_s));
   mapping.set_idle_seconds(idle_s);
   mapping.set_expires_in_seconds(timeout_s > idle_s ? timeout_s - idle_s : 0);

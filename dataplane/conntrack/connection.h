@@ -34,8 +34,8 @@ inline constexpr FlowDirection Opposite(FlowDirection direction) {
   return static_cast<FlowDirection>(1 - static_cast<uint8_t>(direction));
 }
 
-// The TCP states have the names and the meaning of Linux' nf_conntrack; those of
-// SCTP are sctp_state.h's; other protocols know whether an answer was seen.
+// The TCP states have the names and the meaning of Linux' nf_conntrack; those
+// of SCTP are sctp_state.h's; other protocols know whether an answer was seen.
 // Part of the memory's layout.
 enum class ConnectionState : uint8_t {
   kNone = 0,
@@ -50,7 +50,8 @@ enum class ConnectionState : uint8_t {
   kSynSent2 = 9,  // simultaneous open
   kUnreplied = 10,
   kReplied = 11,
-  kCookieWait = 12,  // SCTP, from here on; and kEstablished, kClosed, kUnreplied
+  kCookieWait =
+      12,  // SCTP, from here on; and kEstablished, kClosed, kUnreplied
   kCookieEchoed = 13,
   kShutdownSent = 14,
   kShutdownAckSent = 15,

@@ -111,6 +111,24 @@ bool ConnectionTable::Erase(const ConnectionView& view) {
   return true;
 }
 
+uint64_t ConnectionTable::FlushIf(
+    absl::FunctionRef<bool(const ConnectionRecord&)> matches) {
+  SharedConnectionStore& store = layout_->store;
+  uint64_t flushed = 0;
+  const uint32_t limit = UsedLimit(*layout_);
+  for (uint32_t index = 0; index < limit; ++index) {
+    ConnectionView view;
+    if (!store.Read(index, view) || !matches(view.record)) continue;
+    if (!store.Remove(index, view.incarnation)) continue;
+    static_cast<void>(quota_->End(index, view.incarnation));
+    ++flushed;
+  }
+  // The entries are their workers'; without this they would take them back
+  // only when their time comes.
+  if (flushed > 0) lists_->RequestSweep();
+  return flushed;
+}
+
 // Takes a dead entry out of use, or waits for the worker that uses it again.
 void ConnectionTable::TakeBack(WorkerId worker, uint32_t index,
                                uint16_t incarnation, uint32_t now_s) {

@@ -201,9 +201,9 @@ TEST_P(ConnectionPressureTest, FloodOfOnePodLeavesTheOthersTheirConnections) {
 }
 
 // The same from outside, where no quota holds: once the flood has used up the
-// budget it displaces itself.  Of the others' connections only those can go that
-// take a free entry just ahead of the search for victims, and nobody answers
-// before it comes there; their clients try again.
+// budget it displaces itself.  Of the others' connections only those can go
+// that take a free entry just ahead of the search for victims, and nobody
+// answers before it comes there; their clients try again.
 TEST_P(ConnectionPressureTest, FloodOfTheWorldLeavesThePodsTheirConnections) {
   ConnectionLimits limits = kUnlimited;
   limits.half_open = 200;

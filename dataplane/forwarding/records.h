@@ -115,7 +115,7 @@ struct ConnectionTimeouts {
   uint32_t tcp_retransmitted_s;   // sent thrice and more, and not acknowledged;
                                   // or begun in the middle and not answered
   uint32_t tcp_unacknowledged_s;  // established, with data on its way
-  uint32_t sctp_unreplied_s;  // HEARTBEAT, or begun in the middle
+  uint32_t sctp_unreplied_s;      // HEARTBEAT, or begun in the middle
   uint32_t sctp_cookie_wait_s;
   uint32_t sctp_cookie_echoed_s;
   uint32_t sctp_established_s;

@@ -22,27 +22,6 @@
 namespace vswitch {
 namespace {
 
-// What the sender is told about a drop; nothing about most of them: policy is
-// silent (spec/conformance.md F4-14).
-std::optional<IcmpError> ErrorFor(DropReason reason) {
-  switch (reason) {
-    case DropReason::kNoRoute:
-      return IcmpError::kNoRoute;
-    case DropReason::kHostUnreachable:
-    case DropReason::kConnectionsFull:
-    case DropReason::kConnectionQuota:
-    case DropReason::kNatPodQuota:
-    case DropReason::kNatPortsExhausted:
-      return IcmpError::kHostUnreachable;
-    // As kube-proxy's REJECT does.
-    case DropReason::kServiceNoBackend:
-    case DropReason::kServiceNoPort:
-      return IcmpError::kPortUnreachable;
-    default:
-      return std::nullopt;
-  }
-}
-
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 // Whether the packet, which no entry is known for, comes from the middle of a
@@ -85,16 +64,6 @@ Judgement ToJudgement(const Burst& burst, const JudgeResult& result) {
     judgement.deny_response = result.Denial().deny_response;
   }
   return judgement;
-}
-
-// Notes for the packet's records who its ends are.
-void NoteIdentities(const JudgeResult& result, FlowDirection direction,
-                    PacketMeta& meta) {
-  const bool is_reply = direction == FlowDirection::kReply;
-  meta.source_identity =
-      (is_reply ? result.destination : result.source).identity;
-  meta.destination_identity =
-      (is_reply ? result.source : result.destination).identity;
 }
 
 // Whether one of the connection's addresses has gone to somebody else since it

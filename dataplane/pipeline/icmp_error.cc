@@ -59,6 +59,25 @@ bool Send(PipelineContext& context, Burst& burst, uint32_t slot,
 
 }  // namespace
 
+std::optional<IcmpError> ErrorFor(DropReason reason) {
+  switch (reason) {
+    case DropReason::kNoRoute:
+      return IcmpError::kNoRoute;
+    case DropReason::kHostUnreachable:
+    case DropReason::kConnectionsFull:
+    case DropReason::kConnectionQuota:
+    case DropReason::kNatPodQuota:
+    case DropReason::kNatPortsExhausted:
+      return IcmpError::kHostUnreachable;
+    // As kube-proxy's REJECT does.
+    case DropReason::kServiceNoBackend:
+    case DropReason::kServiceNoPort:
+      return IcmpError::kPortUnreachable;
+    default:
+      return std::nullopt;
+  }
+}
+
 void SendIcmpError(PipelineContext& context, Burst& burst, uint32_t slot,
                    IcmpError error, uint32_t mtu) {
   const IpAddress source =

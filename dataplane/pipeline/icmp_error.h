@@ -13,12 +13,18 @@
 #define VSWITCH_DATAPLANE_PIPELINE_ICMP_ERROR_H_
 
 #include <cstdint>
+#include <optional>
 
+#include "dataplane/base/drop_reason.h"
 #include "dataplane/packet/build.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
 
 namespace vswitch {
+
+// What the sender is told about a drop; nothing about most of them: policy is
+// silent (RFC 1812 section 5.2.7.1 lets it be).
+std::optional<IcmpError> ErrorFor(DropReason reason);
 
 // Sends `error` about the packet in `slot` back to where it came from, or
 // counts why not.  `mtu` is that of kPacketTooBig.

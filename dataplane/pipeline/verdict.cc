@@ -117,6 +117,15 @@ void TakeJudgement(const Judgement& judgement, FlowDirection direction,
   }
 }
 
+void NoteIdentities(const JudgeResult& result, FlowDirection direction,
+                    PacketMeta& meta) {
+  const bool is_reply = direction == FlowDirection::kReply;
+  meta.source_identity =
+      (is_reply ? result.destination : result.source).identity;
+  meta.destination_identity =
+      (is_reply ? result.source : result.destination).identity;
+}
+
 DropReason FollowConnection(PipelineContext& context, Burst& burst,
                             uint32_t slot) {
   const PacketMeta& meta = burst.metas[slot];

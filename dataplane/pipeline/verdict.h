@@ -25,6 +25,7 @@
 #include "dataplane/packet/packet_meta.h"
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/judge.h"
 #include "dataplane/tables/revision_table.h"
 
 namespace vswitch {
@@ -54,6 +55,10 @@ inline DropReason DeniedReason(const Judgement& judgement) {
 // it is and which rule decided.
 void TakeJudgement(const Judgement& judgement, FlowDirection direction,
                    PacketMeta& meta);
+
+// Notes for the packet's records who its ends are.
+void NoteIdentities(const JudgeResult& result, FlowDirection direction,
+                    PacketMeta& meta);
 
 // Does what remains once the verdict of a known connection is "allowed": the
 // packet moves the connection's state on and is counted.  Returns why it goes
