@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/status_macros.h"
+#include "dataplane/conntrack/connection_limits.h"
 #include "dataplane/conntrack/timeouts.h"
 #include "dataplane/pipeline/test_world.h"
 #include "test/testing/packet_text.h"
@@ -66,6 +67,8 @@ absl::StatusOr<TestNode> MakeBenchNode(const BenchTraffic& traffic) {
   node.policy_sets.push_back({});
   ConnectionTimeouts& timeouts = node.settings.timeouts;
   timeouts.udp_s = timeouts.udp_unreplied_s = traffic.idle_seconds;
+  // As many entries as the benchmark says, answered or not.
+  node.settings.limits = kUnlimited;
   return node;
 }
 
