@@ -113,9 +113,18 @@ void AddIsolating(const Event& event, const Names& names,
   record.set_tier(ToString(PolicyTier::kNetworkPolicy));
 }
 
+void AddRule(const Event& event, const Names& names, v1::DropRecord& record) {
+  const RuleCatalog& catalog = *names.snapshot().compiled.catalog;
+  const std::optional<RuleInfo> rule = catalog.FindRule(event.rule);
+  if (!rule.has_value()) return;
+  record.set_policy(rule->policy);
+  record.set_rule(
+      absl::StrCat(rule->section, " rule ", rule->index, ": ", rule->text));
+  record.set_tier(ToString(rule->tier));
+}
+
 v1::DropRecord ToProto(const DropEntry& entry, const Names& names) {
   const Event& event = entry.event;
-  const RuleCatalog& catalog = *names.snapshot().compiled.catalog;
   v1::DropRecord record;
   *record.mutable_time() = ToTimestamp(entry.time);
   record.set_port(names.PortName(event.port));
@@ -126,13 +135,11 @@ v1::DropRecord ToProto(const DropEntry& entry, const Names& names) {
   *record.mutable_destination() =
       names.Peer(event.key.destination, event.destination_identity);
   record.set_generation(event.generation);
-  if (std::optional<RuleInfo> rule = catalog.FindRule(event.rule)) {
-    record.set_policy(rule->policy);
-    record.set_rule(
-        absl::StrCat(rule->section, " rule ", rule->index, ": ", rule->text));
-    record.set_tier(ToString(rule->tier));
-  } else if (event.reason == DropReason::kPolicyDenied) {
+  if (event.reason == DropReason::kPolicyDenied) {
     AddIsolating(event, names, record);
+  } else if (event.reason == DropReason::kPolicyDenyRule) {
+    // Of any other drop the event has the rule that let the connection in.
+    AddRule(event, names, record);
   }
   record.set_packet_bytes(event.packet_bytes);
   record.set_head(event.packet, event.captured_bytes);
