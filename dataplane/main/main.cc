@@ -31,9 +31,10 @@ int Main(int argc, char** argv) {
     std::cout << "vswitch-dataplane " << VSWITCH_VERSION << "\n";
     return 0;
   }
-  if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("sse4.2")) {
-    std::cerr << "vswitch-dataplane: this processor has no AES or no SSE4.2 "
-                 "instructions; the switch needs both\n";
+  if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("avx2") ||
+      !__builtin_cpu_supports("bmi2")) {
+    std::cerr << "vswitch-dataplane: this processor has no AES, AVX2 or BMI2 "
+                 "instructions; the switch needs all three (x86-64-v3)\n";
     return kExitUsage;
   }
   // Blocked in every thread to come, and read as a descriptor by the main one.
