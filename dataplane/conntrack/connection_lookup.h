@@ -297,19 +297,16 @@ class ConnectionLookup {
     const uint64_t lows = wanted[1] >> 32 | wanted[3] >> 32 << 32;
     const auto own_ports = static_cast<uint32_t>(ports >> (32 * reply));
     const auto other_ports = static_cast<uint32_t>(ports >> (32 - 32 * reply));
-    const bool is_ipv4 = (protocol >> 8 & kStoredIpv4) != 0;
-    bool equal = ((own ^ lows) | ((own_ports | rest) ^ wanted[4])) == 0;
-    // What leaves has the other direction's key reversed.
-    constexpr uint64_t kMappedWord = 0xffff0000;  // of an IPv4 address
-    std::array<uint64_t, 5> leaving = {0, kMappedWord | other >> 32 << 32, 0,
-                                       kMappedWord | other << 32,
-                                       std::rotl(other_ports, 16) | rest};
-    if (is_ipv4) {
-      equal = equal && key.source.IsIpv4() && key.destination.IsIpv4();
-    } else {
-      equal = equal && ReadHighBytes(arrays_.high_addresses[slot.index], reply,
-                                     key, leaving);
+    HighBytes own_high, other_high;
+    if ((protocol >> 8 & kStoredIpv4) == 0) {
+      own_high = ReadHighBytes(slot.index, reply);
+      other_high = ReadHighBytes(slot.index, 1 - reply);
     }
+    const bool equal =
+        ((own ^ lows) | ((own_ports | rest) ^ wanted[4]) |
+         (own_high.source ^ wanted[0]) | (own_high.destination ^ wanted[2]) |
+         (own_high.source_next ^ static_cast<uint32_t>(wanted[1])) |
+         (own_high.destination_next ^ static_cast<uint32_t>(wanted[3]))) == 0;
     if (!equal || state.life != EntryLife::kLive || (version & 1) != 0 ||
         entry.version.LoadRelaxed() != version) {
       return false;
@@ -323,28 +320,32 @@ class ConnectionLookup {
                  static_cast<uint8_t>(~kStoredIpv4);
     flow.out_port = {PortId{static_cast<uint16_t>(out_ports)},
                      PortId{static_cast<uint16_t>(out_ports >> 16)}};
-    std::memcpy(static_cast<void*>(&flow.leaving), leaving.data(),
-                sizeof(flow.leaving));
+    // What leaves has the other direction's key reversed.
+    flow.leaving = FlowKey::FromWords(
+        {other_high.destination,
+         other_high.destination_next | other >> 32 << 32, other_high.source,
+         other_high.source_next | other << 32,
+         std::rotl(other_ports, 16) | rest});
     return true;
   }
 
-  // Compares the first twelve bytes of an entry's addresses with `key`'s, and
-  // puts those of the other direction into `leaving`.
-  static bool ReadHighBytes(const HighAddresses& addresses, uint32_t reply,
-                            const FlowKey& key,
-                            std::array<uint64_t, 5>& leaving) {
-    std::array<uint64_t, kHighAddressWords> high;
-    for (uint32_t i = 0; i < high.size(); ++i) {
-      high[i] = addresses.words[i].LoadAcquire();
-    }
-    const auto* bytes = reinterpret_cast<const uint8_t*>(high.data());
-    const uint8_t* own = bytes + reply * 24;
-    const uint8_t* other = bytes + 24 - reply * 24;
-    auto* out = reinterpret_cast<uint8_t*>(leaving.data());
-    std::memcpy(out, other + 12, 12);
-    std::memcpy(out + 16, other, 12);
-    return std::memcmp(own, key.source.bytes.data(), 12) == 0 &&
-           std::memcmp(own + 12, key.destination.bytes.data(), 12) == 0;
+  // The first twelve bytes of both addresses of a key, of which the last four
+  // are the lower half of a key's word; of an IPv4 key by default.
+  struct HighBytes {
+    uint64_t source = 0;
+    uint64_t source_next = kMappedWord;
+    uint64_t destination = 0;
+    uint64_t destination_next = kMappedWord;
+
+    static constexpr uint64_t kMappedWord = 0xffff0000;
+  };
+  HighBytes ReadHighBytes(uint32_t index, uint32_t side) const {
+    const auto& words = arrays_.high_addresses[index].words;
+    const uint64_t first = words[3 * side].LoadAcquire();
+    const uint64_t middle = words[3 * side + 1].LoadAcquire();
+    const uint64_t last = words[3 * side + 2].LoadAcquire();
+    return {first, static_cast<uint32_t>(middle), middle >> 32 | last << 32,
+            last >> 32};
   }
 
   // Calls `visit` with each slot whose tag matches, until it returns true.
