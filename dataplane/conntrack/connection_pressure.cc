@@ -14,7 +14,9 @@ ConnectionCharge ChargeOf(const NewConnection& connection) {
           .is_half_open = IsHalfOpen(connection.state),
           .holds_nat_port = !IsOver(connection.state) &&
                             HoldsNatPort(connection.flags, connection.original,
-                                         connection.reply)};
+                                         connection.reply),
+          .is_picked_up = connection.state == ConnectionState::kEstablished &&
+                          (connection.flags & kNotAConnection) == 0};
 }
 
 }  // namespace
@@ -80,27 +82,43 @@ uint32_t ConnectionTable::TakeEntry(WorkerId worker,
 // Returns an entry whose connection was evicted, dead and claimed, or
 // kNoConnection.
 uint32_t ConnectionTable::Evict(uint32_t now_s) {
+  // Some that were picked up may have been answered; each is found out once.
+  constexpr uint32_t kAttempts = 8;
+  for (uint32_t i = 0; i < kAttempts; ++i) {
+    const ConnectionQuota::Claim claim =
+        quota_->ClaimVictim(UsedLimit(*layout_), now_s);
+    if (!claim.valid()) return kNoConnection;
+    if (EvictClaimed(claim)) return claim.index;
+  }
+  return kNoConnection;
+}
+
+// Removes the claimed connection, or gives it back and returns false.
+bool ConnectionTable::EvictClaimed(const ConnectionQuota::Claim& claim) {
   SharedConnectionStore& store = layout_->store;
-  const ConnectionQuota::Claim claim =
-      quota_->ClaimVictim(UsedLimit(*layout_), now_s);
-  if (!claim.valid()) return kNoConnection;
   EntryState state = store.State(claim.index);
+  const bool is_claimed_one = ConnectionQuota::IsOf(claim, state.incarnation);
+  const bool is_answered =
+      ConnectionQuota::IsPickedUp(claim) &&
+      store.Counts(claim.index, FlowDirection::kReply).packets > 0;
   // What it became since it was claimed counts.
-  const bool may_go = IsHalfOpen(state.state) || IsOver(state.state);
-  if (may_go && ConnectionQuota::IsOf(claim, state.incarnation) &&
+  const bool may_go = IsHalfOpen(state.state) || IsOver(state.state) ||
+                      (ConnectionQuota::IsPickedUp(claim) && !is_answered);
+  if (may_go && is_claimed_one &&
       store.Remove(claim.index, state.incarnation)) {
     quota_->EndClaimed(claim);
-    return claim.index;
+    return true;
   }
-  // Dead already, or about to be made, or its bucket was held too long.
-  quota_->Unclaim(claim);
+  // Answered, dead already, or about to be made, or its bucket was held too
+  // long.
+  quota_->Unclaim(claim, is_claimed_one && is_answered);
   state = store.State(claim.index);
   quota_->StateChanged(claim.index, state.incarnation, state.state);
   // Who removed it meanwhile could not uncount what was claimed.
   if (state.life != EntryLife::kLive) {
     static_cast<void>(quota_->End(claim.index, state.incarnation));
   }
-  return kNoConnection;
+  return false;
 }
 
 bool ConnectionTable::Erase(const ConnectionView& view) {

@@ -77,6 +77,7 @@ class Subject {
         break;
       case Operation::kAnswer:
         table_.Track(reply, SegmentWith(0x12));
+        if (reply.found()) table_.Touch(reply, 60, now_s_ * kSecondNs);
         break;
       case Operation::kAcknowledge:
         table_.Track(original, SegmentWith(0x10));

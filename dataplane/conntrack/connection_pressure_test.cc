@@ -87,6 +87,23 @@ TEST_P(ConnectionPressureTest, FullTableEvictsWhatNobodyAnswered) {
   EXPECT_EQ(quota().Use(kNoEndpoint).entries, kCapacity);
 }
 
+// A flood of ACKs makes connections that look open (unless tcpNeedsSyn is set).
+TEST_P(ConnectionPressureTest, PickedUpOnesGoUnlessTheirOtherEndSpoke) {
+  for (uint32_t i = 0; i < kCapacity; ++i) {
+    NewConnection connection = Connection(i);
+    connection.state = ConnectionState::kEstablished;
+    ASSERT_EQ(Insert(connection).status, InsertStatus::kInserted);
+    table_.Touch(table_.Lookup(connection.original), 60, kNow);
+    if (i % 2 == 0) table_.Touch(table_.Lookup(connection.reply), 60, kNow);
+  }
+  for (uint32_t i = 0; i < kCapacity / 2; ++i) {
+    ASSERT_EQ(Insert(Connection(5000 + i)).status, InsertStatus::kInserted);
+    Establish(5000 + i);
+  }
+  for (uint32_t i = 0; i < kCapacity; ++i) ASSERT_EQ(Has(i), i % 2 == 0) << i;
+  EXPECT_EQ(Insert(Connection(6000)).status, InsertStatus::kFull);
+}
+
 TEST_P(ConnectionPressureTest, AnswerToUdpProtectsItsConnection) {
   for (uint32_t i = 0; i < kCapacity; ++i) {
     Insert(Connection(i, kNoEndpoint, IpProtocol::kUdp));

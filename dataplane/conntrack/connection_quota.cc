@@ -104,6 +104,7 @@ void ConnectionQuota::Note(uint32_t index, uint16_t incarnation,
   words_[index].StoreRelease(
       OwnerNumber(charge.owner) | IncarnationBits(incarnation) | kUsed |
       (charge.is_half_open ? kHalfOpen | kUnproven : 0) |
+      (charge.is_picked_up ? kUnproven : 0) |
       (charge.holds_nat_port ? kNatPort : 0) | TimeBits(now_s));
 }
 
@@ -119,16 +120,15 @@ void ConnectionQuota::Found(uint32_t index, uint16_t incarnation,
 
 void ConnectionQuota::StateChanged(uint32_t index, uint16_t incarnation,
                                    ConnectionState state) {
-  uint32_t gone = 0;
-  if (!IsHalfOpen(state)) gone |= kHalfOpen;
-  if (IsOver(state)) {
-    gone |= kNatPort;
-  } else if (!IsHalfOpen(state)) {
-    gone |= kUnproven;
-  }
   uint32_t word = words_[index].LoadAcquire();
-  while ((word & gone) != 0 && (word & kClaimed) == 0 &&
-         HasIncarnation(word, incarnation)) {
+  while ((word & kClaimed) == 0 && HasIncarnation(word, incarnation)) {
+    uint32_t gone = IsHalfOpen(state) ? 0 : word & kHalfOpen;
+    if (IsOver(state)) {
+      gone |= word & kNatPort;
+    } else if (gone != 0) {
+      gone |= kUnproven;
+    }
+    if (gone == 0) return;
     if (words_[index].CompareExchange(word, word & ~gone)) {
       CountDown(word & (gone | kOwnerMask));
       return;
@@ -181,10 +181,15 @@ ConnectionQuota::Claim ConnectionQuota::ClaimVictim(uint32_t used_limit,
   return oldest;
 }
 
-void ConnectionQuota::Unclaim(const Claim& claim) {
+void ConnectionQuota::Unclaim(const Claim& claim, bool is_answered) {
   // Fails if the entry was only about to be made, and was not after all.
   uint32_t expected = claim.word | kClaimed;
-  words_[claim.index].CompareExchange(expected, claim.word);
+  words_[claim.index].CompareExchange(
+      expected, is_answered ? claim.word & ~kUnproven : claim.word);
+}
+
+bool ConnectionQuota::IsPickedUp(const Claim& claim) {
+  return (claim.word & kHalfOpen) == 0;
 }
 
 bool ConnectionQuota::IsOf(const Claim& claim, uint16_t incarnation) {

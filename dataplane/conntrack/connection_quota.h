@@ -16,11 +16,12 @@
 //   quota.End(index, ...)             by whoever removed it
 //
 // Eviction.  Only an entry that was never answered may go, and of those none
-// that holds a port of source NAT for an endpoint (RFC 6888 REQ-11 D).  The
-// entry is claimed first: its word then belongs to the worker that evicts,
-// which may use the entry for another connection once it is dead.  The entry
-// stays in the timer wheel that it is in, whose worker does not take it back
-// meanwhile, since End() says no.
+// that holds a port of source NAT for an endpoint (RFC 6888 REQ-11 D).  Whether
+// a connection that was picked up in its middle was answered its packets tell,
+// and who evicts asks them.  The entry is claimed first: its word then belongs
+// to the worker that evicts, which may use the entry for another connection
+// once it is dead.  The entry stays in the timer wheel that it is in, whose
+// worker does not take it back meanwhile, since End() says no.
 //
 // Cost: a new connection writes its word, its endpoint's counts and one count
 // that all share; packets of established connections touch nothing here.
@@ -48,6 +49,8 @@ struct ConnectionCharge {
   EndpointId owner = kNoEndpoint;  // of its original source
   bool is_half_open = false;
   bool holds_nat_port = false;
+  // It began before the switch saw it: open, but perhaps for one end only.
+  bool is_picked_up = false;
 };
 
 // How much an endpoint uses.
@@ -59,16 +62,18 @@ struct ConnectionUse {
   friend bool operator==(const ConnectionUse&, const ConnectionUse&) = default;
 };
 
+// An entry that was chosen to go.  Its word is the caller's until Note(),
+// Forget() or Unclaim().
+struct ConnectionClaim {
+  uint32_t index = kNoConnection;
+  uint32_t word = 0;  // as it was before
+
+  bool valid() const { return index != kNoConnection; }
+};
+
 class ConnectionQuota {
  public:
-  // An entry that was chosen to go.  Its word is the caller's until Note(),
-  // Forget() or Unclaim().
-  struct Claim {
-    uint32_t index = kNoConnection;
-    uint32_t word = 0;  // as it was before
-
-    bool valid() const { return index != kNoConnection; }
-  };
+  using Claim = ConnectionClaim;
 
   explicit ConnectionQuota(uint32_t capacity);
 
@@ -108,9 +113,11 @@ class ConnectionQuota {
   // Whether that incarnation of the entry was claimed, and not one that is
   // about to be made.
   static bool IsOf(const Claim& claim, uint16_t incarnation);
-  // Gives the claimed entry back.  What its connection became meanwhile is to
-  // be told by StateChanged().
-  void Unclaim(const Claim& claim);
+  // Whether it is not half-open: only its packets tell whether it was answered.
+  static bool IsPickedUp(const Claim& claim);
+  // Gives the claimed entry back; `is_answered`: for good.  What its connection
+  // became meanwhile is to be told by StateChanged().
+  void Unclaim(const Claim& claim, bool is_answered);
   // Uncounts the claimed entry, whose connection is dead.  It stays claimed.
   void EndClaimed(const Claim& claim) { CountDown(claim.word); }
 

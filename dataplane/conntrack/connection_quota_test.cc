@@ -125,6 +125,24 @@ TEST(ConnectionQuotaTest, RefusedConnectionMayGo) {
   EXPECT_EQ(quota.ClaimVictim(kCapacity, 0).index, 0u);
 }
 
+// No change of state tells whether anybody answered it.
+TEST(ConnectionQuotaTest, PickedUpOneMayGoUntilItsPacketsSayNo) {
+  ConnectionQuota quota(kCapacity);
+  Make(quota, 0, {.owner = kPod, .is_picked_up = true});
+  EXPECT_EQ(quota.Use(kPod), (ConnectionUse{1, 0, 0}));
+  quota.StateChanged(0, 1, ConnectionState::kFinWait);
+  const ConnectionQuota::Claim claim = quota.ClaimVictim(kCapacity, 0);
+  ASSERT_EQ(claim.index, 0u);
+  EXPECT_TRUE(ConnectionQuota::IsPickedUp(claim));
+  quota.Unclaim(claim, true);
+  EXPECT_FALSE(quota.ClaimVictim(kCapacity, 0).valid());
+  EXPECT_TRUE(quota.End(0, 1));
+  EXPECT_EQ(quota.Use(kPod), ConnectionUse{});
+
+  Make(quota, 1, kHalfOpenCharge);
+  EXPECT_FALSE(ConnectionQuota::IsPickedUp(quota.ClaimVictim(kCapacity, 0)));
+}
+
 TEST(ConnectionQuotaTest, PortOfTheWorldMayGo) {
   ConnectionQuota quota(kCapacity);
   Make(quota, 5, {.is_half_open = true, .holds_nat_port = true});
@@ -141,7 +159,7 @@ TEST(ConnectionQuotaTest, ClaimedEntryBelongsToWhoClaimedIt) {
   EXPECT_FALSE(quota.End(0, 1));
   quota.StateChanged(0, 1, ConnectionState::kEstablished);
   EXPECT_EQ(quota.Use(kPod), (ConnectionUse{1, 1, 0}));
-  quota.Unclaim(claim);
+  quota.Unclaim(claim, false);
   quota.StateChanged(0, 1, ConnectionState::kEstablished);
   EXPECT_EQ(quota.Use(kPod), (ConnectionUse{1, 0, 0}));
   EXPECT_TRUE(quota.End(0, 1));

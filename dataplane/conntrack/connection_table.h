@@ -51,6 +51,7 @@
 namespace vswitch {
 
 class ConnectionQuota;
+struct ConnectionClaim;
 struct ConnectionTableLayout;
 class FlowFinder;
 struct SctpPacket;
@@ -196,6 +197,7 @@ class ConnectionTable {
                      const ConnectionLimits& limits, uint32_t now_s,
                      InsertResult& result);
   uint32_t Evict(uint32_t now_s);
+  bool EvictClaimed(const ConnectionClaim& claim);
   void TakeBack(WorkerId worker, uint32_t index, uint16_t incarnation,
                 uint32_t now_s);
   void NoteState(const ConnectionView& view, ConnectionState before);

@@ -78,10 +78,11 @@ inline NewConnection NumberedConnection(
   return connection;
 }
 
-// Returns the connection as it is once its answer has come: never evicted.
+// Returns the connection as it is some time after its answer has come: never
+// evicted.  (An open TCP connection would count as picked up.)
 inline NewConnection Answered(NewConnection connection) {
   connection.state = connection.original.protocol == IpProtocol::kTcp
-                         ? ConnectionState::kEstablished
+                         ? ConnectionState::kCloseWait
                          : ConnectionState::kReplied;
   return connection;
 }
