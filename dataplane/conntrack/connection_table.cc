@@ -22,16 +22,17 @@ namespace {
 // ended at once does not stay for a full recheck period.
 constexpr uint32_t kFirstLookSeconds = 4;
 
-// Whether connections of `protocol` end: their timeouts become shorter with
-// what packets do.
-bool HasEnd(IpProtocol protocol) {
-  return protocol == IpProtocol::kTcp || protocol == IpProtocol::kSctp;
+// Whether what is left of an entry's time may become shorter: a connection may
+// end, and session affinity, of a protocol of its own, be seen in the past.
+bool MayBeShortened(IpProtocol protocol) {
+  return protocol != IpProtocol::kUdp && protocol != IpProtocol::kIcmp &&
+         protocol != IpProtocol::kIcmpv6;
 }
 
 // How long an entry may wait for the next look.
 uint32_t LongestWait(IpProtocol protocol) {
-  return HasEnd(protocol) ? ConnectionTable::kRecheckSeconds
-                          : WorkerLists::kLongestWait;
+  return MayBeShortened(protocol) ? ConnectionTable::kRecheckSeconds
+                                  : WorkerLists::kLongestWait;
 }
 
 uint32_t ToSeconds(uint64_t now_ns) {
@@ -197,7 +198,7 @@ ConnectionView ConnectionTable::Lookup(const FlowKey& key) const {
 // Returns the seconds after which a new connection is looked at.
 uint32_t ConnectionTable::FirstLook(WorkerId worker, IpProtocol protocol,
                                     ConnectionState state) const {
-  if (HasEnd(protocol)) return kFirstLookSeconds;
+  if (MayBeShortened(protocol)) return kFirstLookSeconds;
   return std::min(TimeoutSeconds(protocol, state, timeouts_of_[ToInt(worker)]),
                   WorkerLists::kLongestWait);
 }

@@ -383,6 +383,20 @@ TEST_P(ConnectionTableTest, ResetConnectionEndsEarlyAndCountsAsClosed) {
   EXPECT_EQ(reason, DeleteReason::kClosed);
 }
 
+// As session affinity says that a client is to be forgotten earlier.
+TEST_P(ConnectionTableTest, EntrySeenInThePastEndsEarly) {
+  ConnectionTable table = Attach();
+  NewConnection affinity = Connection(1, IpProtocol{255});
+  affinity.flags = kAffinity | kKeptByOriginal;
+  table.Expire(kWorker, kNow, kTimeouts, 1);  // the worker knows the timeouts
+  const ConnectionView view = table.Insert(kWorker, affinity, kNow).view;
+  const uint32_t timeout_s = kTimeouts.other_s;
+  table.Touch(view, 0, kNow - (timeout_s - 20) * kSecondNs);
+  const uint32_t second = RunUntilEmpty(table).first;
+  EXPECT_GE(second, 20u);
+  EXPECT_LE(second, 20 + ConnectionTable::kRecheckSeconds);
+}
+
 TEST_P(ConnectionTableTest, ExpireKeepsToItsBudget) {
   ConnectionTable table = Attach(1);
   for (uint32_t i = 0; i < 100; ++i) table.Insert(kWorker, Connection(i), kNow);
