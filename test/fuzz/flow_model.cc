@@ -59,7 +59,12 @@ Flow& FlowModel::Open(const Tuple& tuple, PortId client_port) {
   for (Flow& flow : flows_) {
     if (flow.original == tuple && flow.client_port == client_port) return flow;
     for (const Tuple& other : {flow.original, flow.leaving}) {
-      is_shared |= other == tuple || other.Reversed() == tuple;
+      if (other != tuple && other.Reversed() != tuple) continue;
+      is_shared = true;
+      // Two senders' numbers are one connection's.
+      if (!flow.IsTcp()) continue;
+      flow.is_odd = true;
+      flow.is_certain = false;
     }
   }
   Flow& flow = flows_.emplace_back();
@@ -88,6 +93,7 @@ void FlowModel::Note(Flow& flow, Way way, const std::optional<Left>& out,
     flow.is_known = true;
     flow.is_certain |= !flow.is_odd;
   }
+  flow.is_answered |= way == Way::kBack;
   const bool keeps =
       way == Way::kThere ? !IsKeptByServer(flow) : !IsKeptByClient(flow);
   if (keeps) flow.alive_ns = now_ns;
@@ -131,6 +137,15 @@ void FlowModel::OnTime(uint64_t now_ns, bool has_linux_timeouts) {
 void FlowModel::OnChange() {
   OnOddPacket();
   for (Flow& flow : flows_) flow.is_certain = false;
+  for (auto& [outside, mapping] : mappings_) mapping.is_certain = false;
+}
+
+void FlowModel::OnPressure() {
+  for (Flow& flow : flows_) {
+    // When a TCP connection is open both ends' windows tell, not one answer.
+    flow.is_odd |= flow.IsTcp();
+    if (flow.IsTcp() || !flow.is_answered) flow.is_certain = false;
+  }
   for (auto& [outside, mapping] : mappings_) mapping.is_certain = false;
 }
 

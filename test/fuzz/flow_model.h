@@ -43,7 +43,8 @@ struct Flow {
   PortId server_port = kNoPort;
   bool is_known = false;    // a first packet has left
   bool is_certain = false;  // and nothing has happened that could end it
-  uint64_t alive_ns = 0;    // what keeps it was last seen
+  bool is_answered = false;
+  uint64_t alive_ns = 0;  // what keeps it was last seen
   // TCP: how far it is, and each end's next number, by Way.
   TcpStage stage = TcpStage::kNone;
   bool is_odd = false;  // segments were sent that no end would send
@@ -90,6 +91,8 @@ class FlowModel {
   void OnTime(uint64_t now_ns, bool has_linux_timeouts);
   void OnChange();
   void OnOddPacket();
+  // A packet may make a connection, for which one without an answer goes.
+  void OnPressure();
 
  private:
   struct Mapping {

@@ -170,6 +170,12 @@ OfflineTables Compile(const NodeChoices& choices) {
       if (ToInt(binding.endpoint) == client) ++binding.epoch;
     }
   }
+  if (choices.is_crowded) {
+    node.settings.limits = {.half_open = 4,
+                            .pod_connections = 12,
+                            .pod_half_open = 3,
+                            .pod_nat_ports = 2};
+  }
   if (choices.has_linux_timeouts) {
     node.settings.timeouts = DefaultTimeouts(TimeoutProfile::kLinux);
   }
@@ -195,6 +201,7 @@ void Require(bool condition, const char* what) {
 NodeChoices NodeChoices::FromByte(uint8_t byte) {
   NodeChoices choices;
   choices.nat = static_cast<NatChoice>((byte & 3) % 3);
+  choices.is_crowded = (byte & 3) == 3;
   choices.shuts_client_out = (byte & 4) != 0;
   choices.cuts_with_resets = (byte & 8) != 0;
   choices.needs_syn = (byte & 16) != 0;
@@ -206,10 +213,10 @@ NodeChoices NodeChoices::FromByte(uint8_t byte) {
 
 uint8_t NodeChoices::ToByte() const {
   return static_cast<uint8_t>(
-      static_cast<uint8_t>(nat) | (shuts_client_out ? 4 : 0) |
-      (cuts_with_resets ? 8 : 0) | (needs_syn ? 16 : 0) |
-      (client_is_new ? 32 : 0) | (has_linux_timeouts ? 64 : 0) |
-      (is_other ? 128 : 0));
+      (is_crowded ? 3 : static_cast<uint8_t>(nat)) |
+      (shuts_client_out ? 4 : 0) | (cuts_with_resets ? 8 : 0) |
+      (needs_syn ? 16 : 0) | (client_is_new ? 32 : 0) |
+      (has_linux_timeouts ? 64 : 0) | (is_other ? 128 : 0));
 }
 
 // Keeps what leaves, and counts as the daemon's transmitter does.

@@ -52,6 +52,8 @@ struct NodeChoices {
   // Policy keeps established connections, and some services' backends are
   // other ones.
   bool is_other = false;
+  // There is room for a few connections only.
+  bool is_crowded = false;
 
   static NodeChoices FromByte(uint8_t byte);
   uint8_t ToByte() const;

@@ -12,7 +12,7 @@ import pathlib
 import sys
 
 OPEN, CONTINUE, ERROR, TIME, FRAGMENTS, BURST, CHANGE = 0, 1, 3, 4, 5, 10, 11
-AGAINST_MAPPING = 14
+AGAINST_MAPPING, CHUNK = 14, 15
 PROTOCOLS = {"tcp": 0, "udp": 1, "icmp": 3, "sctp": 6, "udplite": 7, "esp": 8}
 SOURCES = {"client": 0, "outside": 1, "server": 2, "guarded": 3, "jailed": 4,
            "host": 5, "outside77": 6}
@@ -25,10 +25,14 @@ DATA = {0: 0, 1: 1, 8: 2, 33: 3, 100: 4, 700: 5, 1300: 6, 18: 7}
 SECONDS = {0.1: 0, 1: 1, 29: 2, 31: 3, 61: 4, 121: 5, 241: 6, 299: 7, 3: 8,
            601: 9, 33: 10, 7441: 11}
 # Configurations (NodeChoices in fuzz_node.h), and the balance at the end.
-TWO_PORTS, NO_NAT, SHUT, RESET, NEW_CLIENT, LINUX, OTHER = (
-    1, 2, 4, 8, 32, 64, 128)
+TWO_PORTS, NO_NAT, CROWDED, SHUT, RESET, NEEDS_SYN, NEW_CLIENT, LINUX, OTHER = (
+    1, 2, 3, 4, 8, 16, 32, 64, 128)
 THERE, BACK = 0, 1
 FIN, RST, SYN, RST_ACK, SYN_ACK, ACK, PUSH, NONE = range(8)  # of odd segments
+# Chunks, and tags by the numbers that they have in sctp_steps.cc.
+(INIT, INIT_ACK, COOKIE_ECHO, COOKIE_ACK, CHUNK_DATA, HEARTBEAT, HEARTBEAT_ACK,
+ SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_COMPLETE, ABORT) = range(11)
+NO_TAG, DATA_TAG, TAG, OTHER_TAG = range(4)
 SKIPS = {0: 0, 1: 4, 70000: 5, -1: 6, -70000: 7}
 DONT_FRAGMENT, OPTIONS = 2, 1
 
@@ -81,6 +85,18 @@ class Seed:
         """Sends a segment that no end would send."""
         return self.add(CONTINUE, 0, 0, way, flags | SKIPS[skip] << 3 |
                         window0 << 6 | data << 7, options, 0, 0)
+
+    def chunk(self, way, kind, tag, own=NO_TAG, reflected=False):
+        """Sends a chunk of the last flow, which is SCTP's."""
+        return self.add(CHUNK, way, kind | reflected << 4, tag | own << 2, 0, 0)
+
+    def associated(self, *words, **options):
+        """Opens an association; its client has DATA_TAG, its server TAG."""
+        self.open("sctp", *words, **options)  # refused: not an INIT
+        self.chunk(THERE, INIT, NO_TAG, DATA_TAG)
+        self.chunk(BACK, INIT_ACK, DATA_TAG, TAG)
+        self.chunk(THERE, COOKIE_ECHO, TAG)
+        return self.chunk(BACK, COOKIE_ACK, DATA_TAG)
 
     def error(self, way, kind, dress=0, shape=0):
         """Sends an ICMP error about the last flow."""
@@ -264,7 +280,90 @@ def lives(family):
         yield f"lives-{protocol}", seed
 
 
-SCENES = (policies, services, sizes, mappings, errors, fragments, segments,
+def associations(family):
+    """SCTP's own life: opened, restarted, closed, reset, lost half-way."""
+    for target in ("server", "service", "outside"):
+        seed = Seed(NEEDS_SYN).associated("client", target, 80, family=family)
+        seed.send(BACK).chunk(THERE, CHUNK_DATA, TAG)
+        seed.chunk(THERE, HEARTBEAT, TAG).chunk(BACK, HEARTBEAT_ACK, DATA_TAG)
+        seed.chunk(THERE, SHUTDOWN, TAG).chunk(BACK, SHUTDOWN_ACK, DATA_TAG)
+        seed.chunk(THERE, SHUTDOWN_COMPLETE, TAG).wait(31)
+        seed.chunk(THERE, INIT, NO_TAG, OTHER_TAG).wait(121)
+        yield f"sctp-life-{target}", seed
+    for way, reflected in itertools.product((THERE, BACK), (False, True)):
+        seed = Seed(NEEDS_SYN).associated("client", "server", 80, family=family)
+        tags = (TAG, DATA_TAG) if way == THERE else (DATA_TAG, TAG)
+        for kind in (ABORT, SHUTDOWN_COMPLETE):
+            for tag in (NO_TAG, OTHER_TAG):
+                seed.chunk(way, kind, tag, reflected=reflected)
+        seed.chunk(way, SHUTDOWN_COMPLETE, tags[reflected], reflected=reflected)
+        seed.chunk(way, ABORT, tags[reflected], reflected=reflected)
+        seed.chunk(THERE, INIT, NO_TAG, OTHER_TAG).wait(61)
+        yield f"sctp-abort-{way}-{reflected}", seed
+        # One end begins anew within the association.
+        seed = Seed(NEEDS_SYN).associated("client", "server", 80, family=family)
+        if reflected:
+            seed.chunk(way, SHUTDOWN, tags[0])
+        seed.chunk(way, INIT, NO_TAG, OTHER_TAG)
+        seed.chunk(1 - way, INIT_ACK, OTHER_TAG, TAG)
+        seed.chunk(1 - way, INIT_ACK, NO_TAG, TAG)
+        seed.chunk(1 - way, CHUNK_DATA, tags[1])
+        seed.chunk(way, COOKIE_ECHO, TAG).chunk(1 - way, COOKIE_ACK, OTHER_TAG)
+        seed.chunk(way, CHUNK_DATA, TAG).chunk(way, SHUTDOWN, TAG)
+        seed.chunk(1 - way, SHUTDOWN, OTHER_TAG).wait(241)
+        yield f"sctp-anew-{way}-{reflected}", seed
+    for steps in range(4):
+        seed = Seed(NEEDS_SYN).open("sctp", "client", "server", 80,
+                                    family=family)
+        for way, kind, tag, own in (
+                (THERE, INIT, NO_TAG, DATA_TAG), (BACK, INIT_ACK, DATA_TAG, TAG),
+                (THERE, COOKIE_ECHO, TAG, NO_TAG))[:steps]:
+            seed.chunk(way, kind, tag, own)
+        seed.chunk(BACK, INIT, NO_TAG, OTHER_TAG)
+        for way in (THERE, BACK):
+            for kind in range(16):
+                seed.chunk(way, kind, kind & 3, kind >> 2 & 3, kind % 3 == 0)
+        seed.wait(3).wait(61).wait(241)
+        yield f"sctp-half-{steps}", seed
+    for way in (THERE, BACK):
+        seed = Seed().established("sctp", "client", "server", 80, family=family)
+        seed.chunk(way, ABORT, DATA_TAG).chunk(1 - way, CHUNK_DATA, DATA_TAG)
+        seed.chunk(way, INIT, NO_TAG, TAG).wait(31)
+        yield f"sctp-middle-{way}", seed
+
+
+def crowds(family):
+    """More connections than there is room for."""
+    for protocol, target in itertools.product(
+            ("tcp", "udp", "icmp", "sctp"), ("server", "outside", "service")):
+        seed = Seed(CROWDED)
+        for source in ("client", "outside", "host", "server"):
+            for client in range(6):
+                seed.open(protocol, source, target, 80, client, family)
+                if client == 3:
+                    seed.send(BACK)
+        seed.established(protocol, "client", target, 80, 7, family)
+        for client in range(8, 12):
+            seed.open(protocol, "outside", target, 80, client, family)
+        seed.send(THERE).send(BACK).wait(31)
+        yield f"crowd-{protocol}-{target}", seed
+    # Picked up in the middle, some with answers.
+    seed = Seed(CROWDED)
+    for client in range(12):
+        seed.open("tcp", "outside", "server", 80, client, family)
+        seed.odd(THERE, RST).odd(THERE, ACK)
+        if client % 2:
+            seed.odd(BACK, ACK)
+    seed.wait(31).wait(241)
+    yield "crowd-middle", seed
+    # More than the table holds.
+    seed = Seed(CROWDED)
+    for _ in range(4):
+        seed.add(BURST, 0, 0xff, 0xff, 0xff)
+    yield "crowd-burst", seed
+
+
+SCENES = (associations, crowds, policies, services, sizes, mappings, errors, fragments, segments,
           lives)
 
 

@@ -26,6 +26,7 @@ enum class Action : uint8_t {
   kOpen,
   kOpenAgainstMapping,
   kContinue,
+  kChunk,
   kError,
   kFragments,
   kDamaged,
@@ -41,7 +42,7 @@ constexpr Action kActions[16] = {
     Action::kDamaged,  Action::kContinue, Action::kOpen,
     Action::kContinue, Action::kBurst,    Action::kChange,
     Action::kNeighbor, Action::kRaw,      Action::kOpenAgainstMapping,
-    Action::kContinue};
+    Action::kChunk};
 
 bool HasPorts(IpProtocol protocol) {
   return protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
@@ -98,6 +99,9 @@ bool PipelineSession::Step() {
     case Action::kContinue:
       ContinueFlow();
       break;
+    case Action::kChunk:
+      SendChunk();
+      break;
     case Action::kError:
       SendError();
       break;
@@ -133,6 +137,7 @@ void PipelineSession::CheckAtEnd(bool with_balance) const {
 
 FuzzResult PipelineSession::Inject(PortId in, const FuzzInput& input) {
   ++packets_;
+  if (node_.choices().is_crowded) flows_.OnPressure();
   FuzzResult result = node_.Run(in, input);
   TracePacket(node_, in, input, result);
   CheckResult(node_, in, input, result);

@@ -44,6 +44,7 @@ class PipelineSession {
   void OpenFlow();
   void OpenAgainstMapping();
   void ContinueFlow();
+  void SendChunk();
   void SendError();
   void SendFragments();
   void SendDamaged();
