@@ -80,7 +80,8 @@ uint32_t ConnectionTable::TakeEntry(WorkerId worker,
 }
 
 // Returns an entry whose connection was evicted, dead and claimed, or
-// kNoConnection.
+// kNoConnection.  It is looked at when it was to be, and so what is in it next
+// may be forgotten late, by WorkerLists::kLongestWait at most.
 uint32_t ConnectionTable::Evict(uint32_t now_s) {
   // Some that were picked up may have been answered; each is found out once.
   constexpr uint32_t kAttempts = 8;

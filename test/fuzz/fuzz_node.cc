@@ -244,7 +244,9 @@ class FuzzNode::Capture : public Transmitter {
 };
 
 FuzzNode::FuzzNode(const NodeChoices& choices)
-    : capture_(std::make_unique<Capture>(pool_)), choices_(choices) {
+    : capture_(std::make_unique<Capture>(pool_)),
+      choices_(choices),
+      was_crowded_(choices.is_crowded) {
   auto offline = OfflineSwitch::Create(
       {.max_connections = 512, .max_addresses = 64}, pool_, *capture_);
   CheckOk(offline.status());
@@ -319,6 +321,7 @@ void FuzzNode::Advance(uint64_t nanoseconds) {
 
 void FuzzNode::Change(const NodeChoices& choices) {
   choices_ = choices;
+  was_crowded_ |= choices.is_crowded;
   changed_ns_ = now_ns_;
   OfflineTables& tables = TablesFor(choices);
   tables.changed.reset();

@@ -100,6 +100,8 @@ class FuzzNode {
   // When the configuration has changed last; 0: never.
   uint64_t changed_ns() const { return changed_ns_; }
   const NodeChoices& choices() const { return choices_; }
+  // Whether entries may have been evicted.
+  bool was_crowded() const { return was_crowded_; }
   const Settings& settings() const { return offline_->state().settings(); }
   const PortRecord& port(PortId port) const {
     return *offline_->state().port(port);
@@ -124,6 +126,7 @@ class FuzzNode {
   std::unique_ptr<Capture> capture_;
   std::unique_ptr<OfflineSwitch> offline_;
   NodeChoices choices_;
+  bool was_crowded_;
   uint64_t now_ns_ = 1'000 * kSecondNs;
   uint64_t changed_ns_ = 0;
 };
