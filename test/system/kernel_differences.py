@@ -71,6 +71,46 @@ def was_reset(case):
     return any(step.flags & 4 for step in case.before)
 
 
+def flags_of(step):
+    """Returns a segment's flags as they were sent."""
+    flags = step.flags
+    for offset, value in step.damage:
+        flags ^= value if offset == 13 else 0
+    return flags
+
+
+def was_reset_unanswered(case):
+    """Whether an end has sent a reset before there was an answer that is one: to
+    a SYN, SYN+ACK."""
+    begins = None
+    for step in case.before:
+        if flags_of(step) & 4:
+            return True
+        if step.bad_checksum or step.damage:
+            continue
+        if begins is None:
+            begins = step
+        if step.way != begins.way and (
+                begins.flags & 18 != 2 or step.flags & 18 == 18):
+            return False
+    return False
+
+
+def differs_in_source(case):
+    """Whether a packet came out of both, of one with another source."""
+    return is_whole(case.kernel) and is_whole(case.switch) and (
+        case.kernel[0][1]["source"] != case.switch[0][1]["source"])
+
+
+def was_reopened(case):
+    """Whether the other end has sent a SYN after a reset."""
+    resets = [number for number, step in enumerate(case.before)
+              if step.flags & 4]
+    return resets != [] and any(
+        step.way != case.step.way and step.flags & 18 == 2
+        for step in case.before[resets[0]:])
+
+
 def damages(step, *offsets):
     """Whether a byte at one of the offsets in the message was changed."""
     return any(offset % (8 + step.size) in offsets  # of UDP and ICMP
@@ -97,7 +137,9 @@ ROWS = (
         "The kernel forwards whole datagrams only, since it tracks "
         "connections; the switch forwards each fragment.",
         lambda case: case.step.order == "lost" and case.step.cuts != () and
-        case.kernel == () and case.reason == "NONE"),
+        case.kernel == () and (
+            case.reason == "NONE" or
+            is_to_nobody(case) and case.reason == "HOST_UNREACHABLE")),
     Row("segment size of a SYN",
         "RFC 9293 section 3.7.1: the MSS says what fits; RFC 4459 section 3.2 "
         "has routers lower it",
@@ -135,13 +177,15 @@ ROWS = (
         lambda case: case.step.cuts != () and case.kernel == () and
         case.switch != () and all(values["offset"] != 0
                                   for _, values in case.switch)),
-    Row("code of an echo reply",
+    Row("code of an echo",
         "RFC 792 and RFC 4443 section 4.2: sent as 0, and nothing is said "
         "about others",
-        "The kernel tracks an echo by type, code and identifier; the switch "
-        "leaves the code to the receiver.",
-        lambda case: case.flow.protocol in (1, 58) and
-        damages(case.step, 1) and case.kernel == () and is_whole(case.switch)),
+        "The kernel tracks an echo by type, code and identifier, of the "
+        "request, too; the switch leaves the code to the receiver.",
+        lambda case: case.flow.protocol in (1, 58) and (
+            damages(case.step, 1) or case.step.way == 1 and any(
+                step.way == 0 and damages(step, 1) for step in case.before)) and
+        case.kernel == () and is_whole(case.switch)),
     Row("after a reset before any answer",
         "RFC 7857 section 2.2: a connection is kept for a while after a reset",
         "The kernel forgets at once what was reset before an answer came; the "
@@ -150,7 +194,27 @@ ROWS = (
             case.reason == "CONNECTION_INVALID" and case.switch == () and
             is_whole(case.kernel) or
             (case.step.kind == "error" or case.step.flags & 18 == 18) and
-            case.kernel == () and is_whole(case.switch))),
+            case.kernel == () and is_whole(case.switch)) or
+        case.flow.protocol == 6 and was_reset_unanswered(case) and (
+            differs_in_source(case) or case.kernel == () and (
+                is_whole(case.switch) or case.reason == "MTU_EXCEEDED"))),
+    Row("SYN after a reset",
+        "RFC 9293 sections 3.5.1 and 3.10.7.1: it opens a connection, and an "
+        "acknowledgment that answers it lets its sender reset",
+        "The kernel notes such a SYN and takes no answer to it but SYN+ACK; to "
+        "the switch it is the first of another connection.",
+        lambda case: case.flow.protocol == 6 and was_reopened(case) and
+        case.step.flags & 22 == 16 and case.kernel == () and
+        is_whole(case.switch)),
+    Row("port that another connection has",
+        "RFC 1812 section 5.2.7.1: unreachable is sent for what cannot be "
+        "delivered",
+        "A client's port before one end, reached both by a service and "
+        "without: the kernel gives the later connection another port, the "
+        "switch none, as pods keep theirs.",
+        lambda case: case.reason == "NAT_PORTS_EXHAUSTED" and
+        is_whole(case.kernel) and (is_icmp(case.switch, 3, 1) or
+                                   is_icmp(case.switch, 1, 3))),
     Row("window of TCP in fragments",
         "RFC 1812 section 5.2.6: a router does not put fragments together",
         "A first fragment does not say where its segment ends, so that the "
@@ -164,7 +228,7 @@ ROWS = (
         "The kernel drops what is invalid before it looks for a route; the "
         "switch finds that nobody is there first.",
         lambda case: is_to_nobody(case) and case.flow.protocol == 6 and
-        case.step.flags & 23 not in (2, 16) and case.kernel == () and
+        flags_of(case.step) & 23 not in (2, 16) and case.kernel == () and
         is_icmp(case.switch, 1, 3)),
     Row("answer from another UDP port",
         "RFC 4787 REQ-1 and REQ-8: mappings hold for every remote end, and "
@@ -173,6 +237,16 @@ ROWS = (
         lambda case: case.flow.protocol == 17 and case.step.way == 1 and
         damages(case.step, 0, 1) and case.kernel == () and
         is_whole(case.switch)),
+    Row("port that a service does not have",
+        "RFC 1122 section 3.2.2.1: port unreachable is sent where nobody "
+        "listens",
+        "The kernel has no route to a service's address but the translation of "
+        "its port; the switch knows that nobody listens there.",
+        lambda case: case.reason == "SERVICE_NO_PORT" and
+        case.flow.protocol == 17 and damages(case.step, 2, 3) and
+        case.kernel == () and (is_icmp(case.switch, 3, 3) or
+                               is_icmp(case.switch, 1, 4)),
+        goes_on=True),
     Row("UDP datagram shorter than its packet",
         "RFC 768: the checksum covers as much as the length says",
         "The kernel takes all of the packet for covered.",
@@ -187,6 +261,13 @@ ROWS = (
         lambda case: case.flow.protocol == 6 and any(
             step.way == 0 and step.flags & 18 == 18 for step in case.before) and
         case.kernel == () and is_whole(case.switch)),
+    Row("a client's SYN+ACK in the middle",
+        "RFC 9293 section 3.10.7.4: a SYN is no part of an open connection",
+        "To the kernel the client may still answer a SYN of the server's that "
+        "it has not seen.",
+        lambda case: case.flow.protocol == 6 and case.step.way == 0 and
+        case.step.flags & 18 == 18 and is_whole(case.kernel) and
+        case.switch == () and case.reason == "CONNECTION_INVALID"),
     Row("numbers half of all numbers apart",
         "RFC 1982 section 3.2: which of them is the later one is not defined",
         "A sequence or acknowledgement number whose highest bit was changed is "

@@ -85,6 +85,14 @@ def run(command):
     subprocess.run(command.split(), check=True)
 
 
+def is_reassembly_timeout(packet):
+    """Whether it is an ICMP error about a datagram that was given up."""
+    if packet[0] >> 4 == 6:
+        return packet[6] == 58 and packet[40:42] == b"\x03\x01"
+    start = (packet[0] & 15) * 4
+    return packet[9] == 1 and packet[start:start + 2] == b"\x0b\x01"
+
+
 class KernelRouter:
     """The kernel between two pods and the world outside."""
 
@@ -183,6 +191,8 @@ class KernelRouter:
                     break
                 if address[2] == PACKET_OUTGOING or frame[0] & 1:
                     continue  # what we sent; groups of the kernel's own
+                if is_reassembly_timeout(frame[14:]):
+                    continue  # about a fragment of a minute ago
                 if frame[14:].endswith(b"marker"):
                     seen = True
                 else:

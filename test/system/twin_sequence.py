@@ -10,6 +10,7 @@ itself, and the packets of one router's point of view.
 """
 
 import dataclasses
+import itertools
 import socket
 
 import twin_packets as packets
@@ -77,6 +78,10 @@ class Sequence:
     steps: tuple
 
 
+# Of datagrams in fragments: what is left of one must not meet another.
+IDENTS = itertools.count(1)
+
+
 class View:
     """The packets of a sequence as one router has translated them."""
 
@@ -84,22 +89,25 @@ class View:
         self.flows = flows
         self.leaving = {}  # by flow: (ends, ports, port it left by)
         self.names = {}  # of ports of source NAT
-        self.idents = 0
 
     def incoming(self, step):
         """Returns (ends, ports, port) of packets of a way as they come in."""
         flow = self.flows[step.flow]
         if step.way == THERE:
             return flow.ends, flow.ports, flow.client
-        ends, ports, port = self.leaving[step.flow]
+        ends, ports, port = self.leaving[self.flows[step.flow]]
         return ends.reversed(), ports[::-1], port
+
+    def may_send(self, step):
+        """Whether the step's sender knows whom to answer, if it answers."""
+        return step.kind != "wait" and (
+            self.flows[step.flow] in self.leaving or step.way == THERE and
+            step.kind != "error")
 
     def packets(self, step):
         """Returns the packets of a step, and where they come in."""
-        is_seen = step.flow in self.leaving
-        if step.kind == "wait" or not is_seen and (
-                step.way == BACK or step.kind == "error"):
-            return []  # nobody knows whom to answer
+        if not self.may_send(step):
+            return []
         if step.kind == "error":
             return [self._error(step)]
         ends, ports, port = self.incoming(step)
@@ -119,8 +127,7 @@ class View:
                 ends, flow.protocol, l4, step.ttl,
                 fragment=0x4000 if step.dont_fragment else 0,
                 options=step.options if ends.family == 4 else b""))]
-        self.idents += 1
-        pieces = packets.fragments(ends, flow.protocol, l4, self.idents,
+        pieces = packets.fragments(ends, flow.protocol, l4, next(IDENTS),
                                    step.cuts, step.ttl)
         return [(port, piece) for piece in in_order(pieces, step.order)]
 
@@ -129,7 +136,7 @@ class View:
         router."""
         flow = self.flows[step.flow]
         if step.way == THERE:
-            ends, ports, port = self.leaving[step.flow]
+            ends, ports, port = self.leaving[self.flows[step.flow]]
         else:
             ends, ports, port = (flow.ends.reversed(), flow.ports[::-1],
                                  flow.client)
@@ -160,7 +167,7 @@ class View:
                     packet.is_error() or packet.ports() is None or
                     port == flow.client):
                 continue
-            self.leaving[step.flow] = (packet.ends, packet.ports(), port)
+            self.leaving[self.flows[step.flow]] = (packet.ends, packet.ports(), port)
             for key, _ in packets.port_keys(packet):
                 self.names[key] = flow.ports[0]
 
