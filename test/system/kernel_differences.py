@@ -118,9 +118,10 @@ def damages(step, *offsets):
 
 
 def is_icmp(outputs, kind, code):
-    """Whether an ICMP error of that kind alone was sent."""
-    return len(outputs) == 1 and outputs[0][1]["payload"].startswith(
-        f"{kind:02x}{code:02x}") and outputs[0][1]["quoted"] is not None
+    """Whether ICMP errors of that kind were sent, and nothing else."""
+    return outputs != () and all(
+        values["payload"].startswith(f"{kind:02x}{code:02x}") and
+        values["quoted"] is not None for _, values in outputs)
 
 
 ROWS = (
@@ -180,22 +181,25 @@ ROWS = (
     Row("code of an echo",
         "RFC 792 and RFC 4443 section 4.2: sent as 0, and nothing is said "
         "about others",
-        "The kernel tracks an echo by type, code and identifier, of the "
-        "request, too; the switch leaves the code to the receiver.",
+        "The kernel tracks an echo by type, code and identifier, so that it "
+        "knows neither an answer nor an error about one with another code; the "
+        "switch leaves the code to the receiver.",
         lambda case: case.flow.protocol in (1, 58) and (
-            damages(case.step, 1) or case.step.way == 1 and any(
+            damages(case.step, 1) or any(
                 step.way == 0 and damages(step, 1) for step in case.before)) and
         case.kernel == () and is_whole(case.switch)),
     Row("after a reset before any answer",
         "RFC 7857 section 2.2: a connection is kept for a while after a reset",
-        "The kernel forgets at once what was reset before an answer came; the "
-        "switch knows it as closed.",
+        "The kernel forgets at once what was reset before an answer came that "
+        "was one; the switch knows it as closed.",
         lambda case: case.flow.protocol == 6 and was_reset(case) and (
             case.reason == "CONNECTION_INVALID" and case.switch == () and
             is_whole(case.kernel) or
             (case.step.kind == "error" or case.step.flags & 18 == 18) and
             case.kernel == () and is_whole(case.switch)) or
-        case.flow.protocol == 6 and was_reset_unanswered(case) and (
+        case.flow.protocol == 6 and (
+            was_reset_unanswered(case) or
+            was_reset(case) and any(step.damage for step in case.before)) and (
             differs_in_source(case) or case.kernel == () and (
                 is_whole(case.switch) or case.reason == "MTU_EXCEEDED"))),
     Row("SYN after a reset",
