@@ -251,6 +251,12 @@ ROWS = (
         case.kernel == () and (is_icmp(case.switch, 3, 3) or
                                is_icmp(case.switch, 1, 4)),
         goes_on=True),
+    Row("port of tunnels",
+        "RFC 7348 section 7: nobody but tunnel end points may send into an "
+        "overlay",
+        "The switch takes nothing from a pod that looks like a tunnel's packet.",
+        lambda case: case.reason == "TUNNEL_FROM_POD" and case.switch == () and
+        is_whole(case.kernel)),
     Row("UDP datagram shorter than its packet",
         "RFC 768: the checksum covers as much as the length says",
         "The kernel takes all of the packet for covered.",
