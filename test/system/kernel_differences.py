@@ -111,6 +111,20 @@ def was_reopened(case):
         for step in case.before[resets[0]:])
 
 
+def answers_a_leap(case):
+    """Whether the other end has sent a segment that lies out of every window
+    ahead of what it had sent."""
+    reached = None
+    for step in case.before:
+        if step.way == case.step.way:
+            continue
+        if reached is not None and 65535 < (
+                step.sequence - reached) % 2**32 < 2**31:
+            return True
+        reached = step.sequence + step.size
+    return False
+
+
 def damages(step, *offsets):
     """Whether a byte at one of the offsets in the message was changed."""
     return any(offset % (8 + step.size) in offsets  # of UDP and ICMP
@@ -251,6 +265,14 @@ ROWS = (
         case.kernel == () and (is_icmp(case.switch, 3, 3) or
                                is_icmp(case.switch, 1, 4)),
         goes_on=True),
+    Row("answer to a segment far ahead",
+        "RFC 9293 section 3.10.7.4: what is not acceptable is answered with an "
+        "acknowledgment",
+        "What the segment says of its sender's numbers is news to the kernel, "
+        "which then takes the answer for one of long ago.",
+        lambda case: case.flow.protocol == 6 and answers_a_leap(case) and
+        case.step.flags & 22 == 16 and case.kernel == () and
+        is_whole(case.switch)),
     Row("port of tunnels",
         "RFC 7348 section 7: nobody but tunnel end points may send into an "
         "overlay",
