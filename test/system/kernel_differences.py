@@ -103,12 +103,16 @@ def differs_in_source(case):
 
 
 def was_reopened(case):
-    """Whether the other end has sent a SYN after a reset."""
+    """Whether an end has sent a SYN after a reset."""
     resets = [number for number, step in enumerate(case.before)
-              if step.flags & 4]
+              if flags_of(step) & 4]
     return resets != [] and any(
-        step.way != case.step.way and step.flags & 18 == 2
-        for step in case.before[resets[0]:])
+        step.flags & 18 == 2 for step in case.before[resets[0]:])
+
+
+def first_was_too_long(case):
+    """Whether the flow's first packet did not fit into the link outside."""
+    return case.before != () and case.before[0].size > 1340
 
 
 def answers_a_leap(case):
@@ -221,8 +225,15 @@ ROWS = (
         "acknowledgment that answers it lets its sender reset",
         "The kernel notes such a SYN and takes no answer to it but SYN+ACK; to "
         "the switch it is the first of another connection.",
-        lambda case: case.flow.protocol == 6 and was_reopened(case) and
-        case.step.flags & 22 == 16 and case.kernel == () and
+        lambda case: case.flow.protocol == 6 and was_reopened(case) and (
+            case.kernel == () and is_whole(case.switch) or
+            is_whole(case.kernel) and case.switch == () and
+            case.reason == "CONNECTION_INVALID")),
+    Row("reset behind a first packet that was too long",
+        "RFC 1191 section 3: who sent it sends it again in shorter ones",
+        "The kernel notes no connection for it; the switch does.",
+        lambda case: case.flow.protocol == 6 and case.step.flags & 4 != 0 and
+        first_was_too_long(case) and case.kernel == () and
         is_whole(case.switch)),
     Row("port that another connection has",
         "RFC 1812 section 5.2.7.1: unreachable is sent for what cannot be "
@@ -273,6 +284,15 @@ ROWS = (
         lambda case: case.flow.protocol == 6 and answers_a_leap(case) and
         case.step.flags & 22 == 16 and case.kernel == () and
         is_whole(case.switch)),
+    Row("reset after a SYN in the middle",
+        "RFC 9293 section 3.5.1: an end that knows of no connection answers a "
+        "SYN's answer with a reset, whose number is of that connection",
+        "The kernel holds it against the windows of the connection that it "
+        "knows; the switch lets the receiver look.",
+        lambda case: case.flow.protocol == 6 and case.step.flags & 4 != 0 and
+        any(step.way != case.step.way and step.flags & 18 == 2
+            for step in case.before[1:]) and
+        case.kernel == () and is_whole(case.switch)),
     Row("port of tunnels",
         "RFC 7348 section 7: nobody but tunnel end points may send into an "
         "overlay",
