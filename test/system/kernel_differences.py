@@ -311,8 +311,10 @@ ROWS = (
         "Where the client's window lies behind it is a guess, and the two "
         "guess otherwise.",
         lambda case: case.flow.protocol == 6 and any(
-            step.way == 0 and step.flags & 18 == 18 for step in case.before) and
-        case.kernel == () and is_whole(case.switch)),
+            step.way == 0 and step.flags & 18 == 18 for step in case.before) and (
+                case.kernel == () and is_whole(case.switch) or
+                is_whole(case.kernel) and case.switch == () and
+                case.reason == "CONNECTION_INVALID")),
     Row("a client's SYN+ACK in the middle",
         "RFC 9293 section 3.10.7.4: a SYN is no part of an open connection",
         "To the kernel the client may still answer a SYN of the server's that "
