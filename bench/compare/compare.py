@@ -89,7 +89,18 @@ class HugePages:
         self.before = int(HUGEPAGES.read_text())
 
     def __enter__(self):
-        HUGEPAGES.write_text(str(self.before + self.count))
+        wanted = self.before + self.count
+        HUGEPAGES.write_text(str(wanted))
+        if int(HUGEPAGES.read_text()) < wanted:
+            # Memory is there, but in pieces, or holds files.
+            os.sync()
+            (HUGEPAGES.parent / "drop_caches").write_text("3")
+            (HUGEPAGES.parent / "compact_memory").write_text("1")
+            HUGEPAGES.write_text(str(wanted))
+        if (found := int(HUGEPAGES.read_text())) < wanted:
+            HUGEPAGES.write_text(str(self.before))
+            raise PeerError(f"the peers need {wanted} huge pages of 2 MB; the "
+                            f"kernel has {found}")
         return self
 
     def __exit__(self, *unused):
@@ -235,6 +246,10 @@ def compare_kinds(options, tools, folder):
         if len(kinds) < 2 or flows > MOST_SAME_FLOWS:
             continue
         setups = [new_setup(folder, *kind, flows) for kind in kinds]
+        # Of as many packets each: a longer ring costs the ports more.
+        rounds = max(setup.traffic.rounds for setup in setups)
+        for setup in setups:
+            setup.traffic.rounds = rounds
         peers = [Vswitch(setup, tools["programs"]) for setup in setups]
         for kind, mpps in zip(kinds, measure(peers, options)):
             rates[(*kind, flows)] = mpps
