@@ -333,11 +333,9 @@ class ConnectionLookup {
   // are the lower half of a key's word; of an IPv4 key by default.
   struct HighBytes {
     uint64_t source = 0;
-    uint64_t source_next = kMappedWord;
+    uint64_t source_next = kIpv4HighAddresses[1];
     uint64_t destination = 0;
-    uint64_t destination_next = kMappedWord;
-
-    static constexpr uint64_t kMappedWord = 0xffff0000;
+    uint64_t destination_next = kIpv4HighAddresses[1];
   };
   HighBytes ReadHighBytes(uint32_t index, uint32_t side) const {
     const auto& words = arrays_.high_addresses[index].words;

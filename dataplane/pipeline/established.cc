@@ -24,7 +24,7 @@
 #include "dataplane/pipeline/burst.h"
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/next_hop.h"
-#include "dataplane/pipeline/plain_packet.h"
+#include "dataplane/pipeline/plain_headers.h"
 #include "dataplane/pipeline/stages.h"
 
 namespace vswitch {
@@ -73,7 +73,7 @@ class Established {
     for (uint8_t slot : burst_.Survivors()) {
       burst_.is_done[slot] = false;
       const rte_mbuf& packet = *burst_.packets[slot];
-      PlainPacket& candidate = candidates_[count_];
+      PlainHeaders& candidate = candidates_[count_];
       KeyWords key;
       const uint8_t* frame = Data(packet);
       if (packet.nb_segs != 1 || packet.tso_segsz != 0 ||
@@ -128,7 +128,7 @@ class Established {
   }
 
   // Does all that is to be done with the packet, or returns false.
-  bool Pass(const PlainPacket& candidate, const KnownFlow& flow) {
+  bool Pass(const PlainHeaders& candidate, const KnownFlow& flow) {
     if (!candidate.is_plain || !flow.found() || !IsCurrent(flow)) return false;
     const auto direction = static_cast<uint32_t>(flow.direction);
     const PortId out_port = flow.out_port[direction];
@@ -163,7 +163,7 @@ class Established {
     return true;
   }
 
-  static TcpSegment SegmentOf(const PlainPacket& candidate,
+  static TcpSegment SegmentOf(const PlainHeaders& candidate,
                               const uint8_t* frame) {
     const auto* tcp =
         reinterpret_cast<const TcpHeader*>(frame + candidate.l4_offset);
@@ -180,7 +180,7 @@ class Established {
 
   // Writes the new addresses and ports, one TTL less, and the checksums by
   // difference (RFC 1624; see packet/rewrite.h).
-  static void Translate(const PlainPacket& candidate, const FlowKey& to,
+  static void Translate(const PlainHeaders& candidate, const FlowKey& to,
                         uint8_t* frame) {
     uint8_t* ip = frame + kL3Offset;
     uint8_t* l4 = frame + candidate.l4_offset;
@@ -236,7 +236,7 @@ class Established {
   }
 
   // As SetTransmitOffloads() does for a packet that asks for nothing.
-  static void SetOffloads(const PlainPacket& candidate, rte_mbuf& packet) {
+  static void SetOffloads(const PlainHeaders& candidate, rte_mbuf& packet) {
     packet.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
     packet.ol_flags |= candidate.family == IpFamily::kIpv4 ? RTE_MBUF_F_TX_IPV4
                                                            : RTE_MBUF_F_TX_IPV6;
@@ -253,7 +253,7 @@ class Established {
   const MacAddress gateway_mac_;
   const bool is_pod_;
   uint32_t count_ = 0;
-  std::array<PlainPacket, kBurstPackets> candidates_;
+  std::array<PlainHeaders, kBurstPackets> candidates_;
   std::array<uint64_t, kBurstPackets> hashes_;
   std::array<uint32_t, kBurstPackets> places_;
   uint32_t left_count_ = 0;

@@ -1,18 +1,18 @@
-// dataplane/pipeline/plain_packet.h
+// dataplane/pipeline/plain_headers.h
 //
 // Reads the headers of plain packets: one segment, TCP or UDP behind headers
 // without options, all checksums good.  It is what parse.cc does for such a
 // packet, and no more; for any other it says no.
 //
-//   PlainPacket plain;
+//   PlainHeaders headers;
 //   KeyWords key;
-//   if (ReadIp(packet, frame, packet.data_len, plain, key) &&
-//       ReadL4(packet, frame, plain, key)) ...
+//   if (ReadIp(packet, frame, packet.data_len, headers, key) &&
+//       ReadL4(packet, frame, headers, key)) ...
 //
 // Pure functions: any thread.
 
-#ifndef VSWITCH_DATAPLANE_PIPELINE_PLAIN_PACKET_H_
-#define VSWITCH_DATAPLANE_PIPELINE_PLAIN_PACKET_H_
+#ifndef VSWITCH_DATAPLANE_PIPELINE_PLAIN_HEADERS_H_
+#define VSWITCH_DATAPLANE_PIPELINE_PLAIN_HEADERS_H_
 
 #include <rte_mbuf.h>
 
@@ -46,7 +46,7 @@ inline bool IsIpv4Address(uint64_t first, uint64_t second) {
 }
 
 // What a frame's headers say, if it is plain.
-struct PlainPacket {
+struct PlainHeaders {
   uint8_t slot;  // of the burst; the caller's
   bool is_tcp;
   bool is_plain;  // else its TCP header says something about the connection
@@ -70,8 +70,7 @@ inline bool IsChecked(const rte_mbuf& packet, uint64_t mask, uint64_t good) {
 // Reads the IP header of a frame of `frame_bytes`: addresses and protocol of
 // its key.  Returns false if the packet is not plain.
 inline bool ReadIp(const rte_mbuf& packet, const uint8_t* frame,
-                   uint32_t frame_bytes, PlainPacket& candidate,
-                   KeyWords& key) {
+                   uint32_t frame_bytes, PlainHeaders& headers, KeyWords& key) {
   uint16_t type;
   std::memcpy(&type, frame + offsetof(EthernetHeader, type), sizeof(type));
   if (type == kTypeIpv4) {
@@ -88,16 +87,16 @@ inline bool ReadIp(const rte_mbuf& packet, const uint8_t* frame,
         !SumIsGood(SumBytes(ip, sizeof(*ip)))) {
       return false;
     }
-    candidate.family = IpFamily::kIpv4;
-    candidate.is_atomic = Be16(ip->flags_offset) != Be16{0};
-    candidate.l4_offset = kL3Offset + sizeof(Ipv4Header);
-    candidate.packet_bytes = static_cast<uint16_t>(bytes);
+    headers.family = IpFamily::kIpv4;
+    headers.is_atomic = Be16(ip->flags_offset) != Be16{0};
+    headers.l4_offset = kL3Offset + sizeof(Ipv4Header);
+    headers.packet_bytes = static_cast<uint16_t>(bytes);
     uint64_t addresses;
     std::memcpy(&addresses, ip->source.bytes, sizeof(addresses));
     key = {0, kMappedWord | addresses << 32, 0,
            kMappedWord | addresses >> 32 << 32,
            uint64_t{ip->protocol} << kProtocolShift};
-    candidate.address_sum = SumBytes(ip->source.bytes, sizeof(addresses));
+    headers.address_sum = SumBytes(ip->source.bytes, sizeof(addresses));
     return true;
   }
   if (type != kTypeIpv6 || frame_bytes < kL3Offset + sizeof(Ipv6Header)) {
@@ -113,11 +112,11 @@ inline bool ReadIp(const rte_mbuf& packet, const uint8_t* frame,
       IsIpv4Address(key[0], key[1]) || IsIpv4Address(key[2], key[3])) {
     return false;
   }
-  candidate.address_sum = SumBytes(ip->source, kAddressesBytes);
-  candidate.family = IpFamily::kIpv6;
-  candidate.is_atomic = true;
-  candidate.l4_offset = kL3Offset + sizeof(Ipv6Header);
-  candidate.packet_bytes = static_cast<uint16_t>(bytes);
+  headers.address_sum = SumBytes(ip->source, kAddressesBytes);
+  headers.family = IpFamily::kIpv6;
+  headers.is_atomic = true;
+  headers.l4_offset = kL3Offset + sizeof(Ipv6Header);
+  headers.packet_bytes = static_cast<uint16_t>(bytes);
   return true;
 }
 
@@ -134,32 +133,31 @@ inline bool IsPlainTcp(const TcpHeader& tcp) {
 // Reads the TCP or UDP header: the ports of the key.  Returns false if the
 // packet is not plain.
 inline bool ReadL4(const rte_mbuf& packet, const uint8_t* frame,
-                   PlainPacket& candidate, KeyWords& key) {
-  const uint8_t* l4 = frame + candidate.l4_offset;
-  const uint32_t l4_bytes =
-      uint32_t{candidate.packet_bytes} - candidate.l4_offset;
+                   PlainHeaders& headers, KeyWords& key) {
+  const uint8_t* l4 = frame + headers.l4_offset;
+  const uint32_t l4_bytes = uint32_t{headers.packet_bytes} - headers.l4_offset;
   const auto protocol = static_cast<IpProtocol>(key[4] >> kProtocolShift);
-  candidate.is_tcp = protocol == IpProtocol::kTcp;
+  headers.is_tcp = protocol == IpProtocol::kTcp;
   uint32_t covered = l4_bytes;
-  if (candidate.is_tcp) {
+  if (headers.is_tcp) {
     const auto* tcp = reinterpret_cast<const TcpHeader*>(l4);
-    if (candidate.packet_bytes < candidate.l4_offset + sizeof(TcpHeader) ||
+    if (headers.packet_bytes < headers.l4_offset + sizeof(TcpHeader) ||
         tcp->HeaderBytes() > l4_bytes) {
       return false;
     }
-    candidate.is_plain = IsPlainTcp(*tcp);
-    candidate.l4_header_bytes = static_cast<uint8_t>(tcp->HeaderBytes());
+    headers.is_plain = IsPlainTcp(*tcp);
+    headers.l4_header_bytes = static_cast<uint8_t>(tcp->HeaderBytes());
   } else {
     const auto* udp = reinterpret_cast<const UdpHeader*>(l4);
     if (protocol != IpProtocol::kUdp ||
-        candidate.packet_bytes < candidate.l4_offset + sizeof(UdpHeader) ||
+        headers.packet_bytes < headers.l4_offset + sizeof(UdpHeader) ||
         udp->checksum == Be16{0}) {
       return false;
     }
     covered = udp->length.ToHost();
     if (covered < sizeof(UdpHeader) || covered > l4_bytes) return false;
-    candidate.is_plain = true;
-    candidate.l4_header_bytes = sizeof(UdpHeader);
+    headers.is_plain = true;
+    headers.l4_header_bytes = sizeof(UdpHeader);
   }
   uint32_t ports;
   std::memcpy(&ports, l4, sizeof(ports));
@@ -167,11 +165,11 @@ inline bool ReadL4(const rte_mbuf& packet, const uint8_t* frame,
   // The pseudo-header: see PseudoHeaderSum().
   return IsChecked(packet, RTE_MBUF_F_RX_L4_CKSUM_MASK,
                    RTE_MBUF_F_RX_L4_CKSUM_GOOD) ||
-         SumIsGood(candidate.address_sum + SumBytes(l4, covered) +
+         SumIsGood(headers.address_sum + SumBytes(l4, covered) +
                    Be32::FromHost(static_cast<uint32_t>(protocol)).raw +
                    Be32::FromHost(covered).raw);
 }
 
 }  // namespace vswitch
 
-#endif  // VSWITCH_DATAPLANE_PIPELINE_PLAIN_PACKET_H_
+#endif  // VSWITCH_DATAPLANE_PIPELINE_PLAIN_HEADERS_H_
